@@ -1,0 +1,1 @@
+"""Neural networks: initializers, layers, models, and the measurements made on them."""
