@@ -1,0 +1,232 @@
+"""Figures that show every seed: panels, seeds as thin lines or dots, and an SVG that follows the page's colors."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+from xarray import DataArray
+
+from dlnotes.lab.svg import legend_columns, to_svg
+
+__all__ = ["PALETTE", "dots", "panels", "seeds", "to_svg"]
+
+PALETTE = ("#2a7fd4", "#d9690c", "#14966b", "#a266d9", "#dc4450", "#8c7d18", "#d6509f", "#1494a8")
+"""Eight colors, each at least 3:1 against white and against near-black; "black" means the page's ink in either."""
+
+DASHES = ("solid", (0, (4, 1.2)))
+POINTS_A_LINE = 200
+POINTS_A_PANEL = 30_000
+REPLICATES = ("seed", "repeat")
+
+
+def panels(n: int, *, columns: int = 2, width: float = 4.6, height: float = 3.3) -> tuple[Figure, list[Axes]]:
+    """A figure of `n` panels in `columns`, `width` × `height` inches each, and its axes in reading order.
+
+    Give every panel a title that says what to see (long ones are wrapped) and axis labels with units. Write symbols in
+    Unicode rather than TeX. Draw in `PALETTE`, or in "black" for what should follow the page's ink.
+    """
+    columns = max(1, min(columns, n))
+    rows = -(-n // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="none")
+    axes = [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
+    for ax in axes:
+        ax.set_facecolor("none")
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="y", color="black", alpha=0.13, linewidth=0.7)
+        ax.set_axisbelow(True)
+        ax.tick_params(which="both", labelsize=9)
+    return figure, axes
+
+
+def seeds(
+    ax: Axes,
+    array: DataArray,
+    x: str = "step",
+    hue: str | None = None,
+    labels: Mapping | Sequence[str] | None = None,
+    log: str = "",
+    colors: Sequence[str] = PALETTE,
+) -> None:
+    """Every seed as a thin line over `x`, their mean bold: arithmetic, or geometric where y is logarithmic.
+
+    `array` has the dimensions x, "seed" (or "repeat") and `hue`, one color each; select or average any other first.
+    `log` is "x", "y" or "xy". Where a seed stops being finite its line ends in ×, the legend counts such seeds, and
+    the bold mean ends too: it is never an average over survivors.
+    """
+    replicate = _check(array, x, hue)
+    _scales(ax, log)
+    at, ticks = _positions(array, x)
+    lines = 0 if not array.size else array.size // max(1, array.sizes[x])
+    limit = int(np.clip(POINTS_A_PANEL // max(1, lines), 30, POINTS_A_LINE))
+    for place, (label, arm) in enumerate(_arms(array, hue, labels)):
+        rows = np.asarray(arm.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
+        color = colors[place % len(colors)]
+        _thin_lines(ax, at, rows, color, limit)
+        dash = DASHES[(place // 4) % 2]
+        mean = _thin(at, _mean(rows, ax), limit, ax)
+        ax.plot(*mean, color=color, linewidth=2, linestyle=dash, label=_counted(label, rows), zorder=3)
+    if ticks:
+        ax.set_xticks(at, ticks)
+    if not ax.get_xlabel():
+        ax.set_xlabel(x)
+    _legend(ax, hue)
+
+
+def dots(
+    ax: Axes,
+    array: DataArray,
+    x: str,
+    hue: str | None = None,
+    labels: Mapping | Sequence[str] | None = None,
+    log: str = "",
+    colors: Sequence[str] = PALETTE,
+) -> None:
+    """Every seed as a dot over each value of `x`, their mean as a bar: arithmetic, or geometric where y is logarithmic.
+
+    Values of `x` stand side by side at equal distances, unless `log` has "x": then at their values. `labels` name the
+    values of `hue`, or of `x` where there is no hue. Seeds that are not finite cannot be drawn and are counted in words.
+    """
+    replicate = _check(array, x, hue)
+    _scales(ax, log)
+    numeric = "x" in log
+    at = np.asarray(array[x], dtype=float) if numeric else np.arange(array.sizes[x], dtype=float)
+    arms = _arms(array, hue, labels)
+    for place, (label, arm) in enumerate(arms):
+        rows = np.asarray(arm.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
+        spread = np.linspace(-0.36, 0.36, len(arms) + 1) if len(arms) > 1 else np.array([-0.22, 0.22])
+        left, right = spread[place], spread[place + 1]
+        inner = np.linspace(left, right, len(rows) + 2)[1:-1]
+        across = (at * (1 + 0.12 * inner[:, None])) if numeric else at + inner[:, None]
+        color = colors[place % len(colors)]
+        kept = _shown(rows, ax)
+        ax.plot(across.ravel(), kept.ravel(), ".", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
+        ends = (at * (1 + 0.12 * left), at * (1 + 0.12 * right)) if numeric else (at + left, at + right)
+        name = _counted(label, rows) if hue else "_mean"
+        ax.hlines(_mean(rows, ax), *ends, color=color, linewidth=2.4, label=name, zorder=3)
+    names = _names(array[x].values, labels if hue is None else None)
+    if hue is None:
+        rows = np.asarray(array.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
+        names = [_counted(name, rows[:, [i]]) for i, name in enumerate(names)]
+    ax.set_xticks(at, names)
+    ax.set_xticks([], minor=True)
+    if not numeric:
+        ax.set_xlim(-0.6, len(at) - 0.4)
+    if not ax.get_xlabel():
+        ax.set_xlabel(x)
+    _legend(ax, hue)
+
+
+def _check(array: DataArray, x: str, hue: str | None) -> tuple[str, ...]:
+    """The replicate dimension as a tuple of none or one; raises ValueError on dimensions that cannot be drawn."""
+    missing = [name for name in (x, hue) if name is not None and name not in array.dims]
+    replicate = tuple(name for name in REPLICATES if name in array.dims and name not in (x, hue))
+    extra = [name for name in array.dims if name not in (x, hue, *replicate)]
+    if missing or extra or len(replicate) > 1:
+        wanted = ", ".join(name for name in ("seed", hue, x) if name)
+        raise ValueError(
+            f"the figure wants the dimensions {wanted}, got {array.dims}: select or average the others first"
+        )
+    return replicate
+
+
+def _scales(ax: Axes, log: str) -> None:
+    if set(log) - set("xy"):
+        raise ValueError(f'log is "", "x", "y" or "xy", got {log!r}')
+    if "x" in log:
+        ax.set_xscale("log")
+    if "y" in log:
+        ax.set_yscale("log")
+
+
+def _positions(array: DataArray, x: str) -> tuple[np.ndarray, list[str]]:
+    values = array[x].values
+    if np.issubdtype(values.dtype, np.number):
+        return values.astype(float), []
+    return np.arange(len(values), dtype=float), [str(value) for value in values]
+
+
+def _names(values: np.ndarray, labels: Mapping | Sequence[str] | None) -> list[str]:
+    if isinstance(labels, Mapping):
+        return [str(labels.get(value, value)) for value in values.tolist()]
+    return [str(label) for label in (values.tolist() if labels is None else labels)]
+
+
+def _arms(array: DataArray, hue: str | None, labels: Mapping | Sequence[str] | None) -> list[tuple[str, DataArray]]:
+    if hue is None:
+        return [("", array)]
+    names = _names(array[hue].values, labels)
+    return [(name, array.isel({hue: place})) for place, name in enumerate(names)]
+
+
+def _counted(label: str, rows: np.ndarray) -> str:
+    """The label with the number of seeds that are somewhere not finite, where there are any."""
+    lost = int((~np.isfinite(rows)).any(axis=1).sum())
+    return f"{label}\n({lost} of {len(rows)} not finite)".strip() if lost else label
+
+
+def _shown(rows: np.ndarray, ax: Axes) -> np.ndarray:
+    """Values with NaN for what this axis cannot show: not finite, or not positive where y is logarithmic."""
+    visible = np.isfinite(rows) & ((rows > 0) | (ax.get_yscale() != "log"))
+    return np.where(visible, rows, np.nan)
+
+
+def _mean(rows: np.ndarray, ax: Axes) -> np.ndarray:
+    """Mean over seeds (first axis): NaN wherever one seed cannot be shown; geometric on a logarithmic axis."""
+    shown = _shown(rows, ax)
+    return np.exp(np.log(shown).mean(axis=0)) if ax.get_yscale() == "log" else shown.mean(axis=0)
+
+
+def _thin(at: np.ndarray, row: np.ndarray, limit: int, ax: Axes) -> tuple[np.ndarray, np.ndarray]:
+    """At most `limit` points of a line, the lowest and highest in each of limit/2 bins, so that no spike is lost."""
+    if len(at) <= limit:
+        return at, row
+    shown = np.log(np.maximum(at, np.finfo(float).tiny)) if ax.get_xscale() == "log" else at
+    bins = np.minimum((shown - shown[0]) / (shown[-1] - shown[0]) * (limit // 2), limit // 2 - 1).astype(int)
+    keep: set[int] = set()
+    for start, stop in zip(*_runs(bins), strict=True):
+        part = row[start:stop]
+        keep |= {start, stop - 1} if np.isnan(part).any() else {start + int(part.argmin()), start + int(part.argmax())}
+    index = sorted(keep)
+    return at[index], row[index]
+
+
+def _runs(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    edges = np.flatnonzero(np.diff(bins)) + 1
+    return np.r_[0, edges], np.r_[edges, len(bins)]
+
+
+def _thin_lines(ax: Axes, at: np.ndarray, rows: np.ndarray, color: str, limit: int) -> None:
+    """All seeds of one arm, with × where a seed was last finite before it was lost."""
+    shown = _shown(rows, ax)
+    alpha = float(np.clip(5 / max(1, len(rows)), 0.1, 0.5))
+    paths = [np.column_stack(_thin(at, row, limit, ax)) for row in shown]
+    ax.add_collection(LineCollection(paths, colors=color, linewidths=0.7, alpha=alpha, zorder=2), autolim=False)
+    finite = shown[np.isfinite(shown)]
+    if finite.size:
+        ax.update_datalim([(at.min(), finite.min()), (at.max(), finite.max())])
+        ax.autoscale_view()
+    last = [(np.flatnonzero(~np.isfinite(row))[0] - 1, i) for i, row in enumerate(rows) if not np.isfinite(row).all()]
+    ends = [(at[j], shown[i, j]) for j, i in last if j >= 0 and np.isfinite(shown[i, j])]
+    if ends:
+        ax.plot(*np.transpose(ends), "x", color=color, markersize=4, markeredgewidth=0.9, zorder=4)
+
+
+def _legend(ax: Axes, hue: str | None) -> None:
+    """The legend below the axis label, where it hides no data; none for a single arm without a note."""
+    handles, names = ax.get_legend_handles_labels()
+    if not names:
+        return
+    below = ax.transAxes + ScaledTranslation(0, -38 / 72, ax.figure.dpi_scale_trans)
+    style = {
+        "frameon": False,
+        "fontsize": 9,
+        "title_fontsize": 9,
+        "borderpad": 0,
+        "columnspacing": 1.2,
+        "handlelength": 1.6,
+    }
+    place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "alignment": "left"}
+    ax.legend(handles, names, ncols=legend_columns(names), title=hue, **place, **style)
