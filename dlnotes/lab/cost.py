@@ -1,0 +1,68 @@
+"""Cost studies: seconds and bytes of one computation, measured alone, blocked, repeated."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from dlnotes.lab.interrupt import Interruption
+from dlnotes.lab.plan import Program
+from dlnotes.lab.progress import Progress
+from dlnotes.lab.results import dataset
+
+
+def measure(
+    programs: list[Program], root: int, interruption: Interruption, progress: Progress
+) -> tuple[list[xr.Dataset], float, float]:
+    """The Datasets of a Cost study's programs, seconds of compiling, seconds of running.
+
+    The repeats go in rounds over all programs, so that a slow minute of the machine touches all alike.
+    """
+    repeats = programs[0].study.repeats
+    prepared = []
+    for program in programs:
+        prepared.append(prepare(program, jax.random.key(root)))
+        interruption.check(program.label)
+    compiling = sum(seconds for _, _, seconds, _, _ in prepared)
+    progress.compiled(compiling)
+    seconds = np.zeros((len(programs), repeats))
+    for repeat in range(repeats):
+        for i, (compiled, arguments, *_) in enumerate(prepared):
+            began = time.perf_counter()
+            jax.block_until_ready(compiled(*arguments))
+            seconds[i, repeat] = time.perf_counter() - began
+        progress.advance(repeat + 1, repeats)
+        interruption.check(f"{programs[0].study_name}, round {repeat + 1} of {repeats}")
+    datasets = [
+        labelled(program, seconds[i], compile_seconds, memory, outputs)
+        for i, (program, (_, _, compile_seconds, memory, outputs)) in enumerate(zip(programs, prepared, strict=True))
+    ]
+    progress.finished(float(seconds.sum()))
+    return datasets, compiling, float(seconds.sum())
+
+
+def prepare(program: Program, key: jax.Array) -> tuple[Any, tuple, float, int, dict]:
+    """Compile and warm up one computation: (compiled, arguments, compile seconds, bytes, its outputs if named)."""
+    function, arguments = program.study.function(key, **program.static)
+    arguments = jax.device_put(arguments, jax.local_devices()[0])
+    began = time.perf_counter()
+    compiled = jax.jit(function).lower(*arguments).compile()
+    seconds = time.perf_counter() - began
+    memory = compiled.memory_analysis()
+    used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+    outputs = jax.device_get(jax.block_until_ready(compiled(*arguments)))
+    return compiled, arguments, seconds, used, outputs if isinstance(outputs, dict) else {}
+
+
+def labelled(program: Program, seconds: np.ndarray, compile_seconds: float, used: int, outputs: dict) -> xr.Dataset:
+    """One computation's Dataset."""
+    own = program.study.dims
+    measures: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {
+        name: (np.asarray(array)[None], tuple(own.get(name, ()))) for name, array in outputs.items()
+    }
+    measures["seconds"] = (seconds[None], ("repeat",))
+    measures["compile_seconds"] = (np.array([compile_seconds]), ())
+    measures["bytes"] = (np.array([used], float), ())
+    return dataset(program, measures, {})

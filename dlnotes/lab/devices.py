@@ -1,0 +1,63 @@
+"""The machine: one host device for each CPU core, the compilation cache, how much memory a run may take."""
+
+import os
+from pathlib import Path
+
+import jax
+import psutil
+from jax.sharding import AxisType, Mesh
+
+
+def cache_folder() -> Path:
+    """The user's cache: $DLNOTES_CACHE, else $XDG_CACHE_HOME/dlnotes, else ~/.cache/dlnotes."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("DLNOTES_CACHE") or Path(base) / "dlnotes")
+
+
+def configure() -> None:
+    """Make every CPU core a device and keep compiled programs; what the user has set already stays.
+
+    Must come before JAX starts its backend: afterwards the number of CPU devices is what it is.
+    """
+    if jax.config.jax_num_cpu_devices < 0 and "xla_force_host_platform_device_count" not in os.environ.get(
+        "XLA_FLAGS", ""
+    ):
+        try:
+            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        except RuntimeError:
+            pass  # the backend runs already: the user's own script has used JAX, and its devices serve
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = cache_folder() / "xla"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return  # no place for a cache: runs are slower to start, nothing else changes
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def trial_mesh() -> Mesh:
+    """All local devices in one row: trials are spread over its axis `trial`."""
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def memory_budget() -> int:
+    """Bytes that one program may take on each device: most of what is free there."""
+    device = jax.local_devices()[0]
+    statistics = device.memory_stats() if device.platform != "cpu" else None
+    if statistics:
+        return int(0.9 * (statistics["bytes_limit"] - statistics["bytes_in_use"]))
+    return int(0.6 * psutil.virtual_memory().available) // jax.local_device_count()
+
+
+def describe() -> dict[str, str | int]:
+    """What results were computed on: they are never mixed across this."""
+    device = jax.local_devices()[0]
+    return {
+        "platform": device.platform,
+        "kind": device.device_kind,
+        "count": jax.local_device_count(),
+        "hosts": jax.process_count(),
+    }

@@ -1,0 +1,198 @@
+"""Running one program: compile, choose a grouping, advance in segments, checkpoint, gather."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax.sharding import NamedSharding
+
+from dlnotes.lab import grouping, lift
+from dlnotes.lab.checkpoint import Checkpoints
+from dlnotes.lab.devices import trial_mesh
+from dlnotes.lab.interrupt import Interruption
+from dlnotes.lab.plan import Program
+from dlnotes.lab.progress import Progress
+from dlnotes.lab.results import dataset
+
+CALL_SECONDS = 1.0  # a call to the device ends after about this long, so that progress shows and Ctrl-C is heard
+
+
+@dataclass
+class Account:
+    """What a program cost."""
+
+    compile_seconds: float = 0.0
+    run_seconds: float = 0.0
+    trial_steps: int = 0
+    group: int = 0
+    trials: int = 0
+    first_bad: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Setting:
+    """Everything around a run that is not the program: seeds, devices, checkpoints, who watches."""
+
+    seeds: int
+    root: int
+    group: int | None
+    checkpoints: Checkpoints
+    interruption: Interruption
+    progress: Progress
+    tuning_key: str = ""
+
+
+class Runner:
+    """One program over all its trials, from the start or from its newest checkpoint."""
+
+    def __init__(self, program: Program, data: Any, setting: Setting):
+        self.program, self.setting, self.mesh = program, setting, trial_mesh()
+        self.trials = program.conditions * setting.seeds
+        self.padded = -(-self.trials // self.mesh.size) * self.mesh.size
+        self.inputs = self.place(all_inputs(program, setting.seeds, setting.root, self.padded), lift.SHARDED)
+        self.data = self.place(data, lift.WHOLE)
+        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), self.inputs)
+        self.shape = lift.trace(program, one, self.data)
+        self.account = Account(trials=self.trials)
+
+    def place(self, tree: Any, spec: Any) -> Any:
+        """Arrays on the devices: spread over them, or the whole on each."""
+        return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(self.mesh, spec)), tree)
+
+    def compile(
+        self, function: Callable, group: int, mapped: int, *arguments: Any, donate: tuple[int, ...] = ()
+    ) -> Any:
+        """The compiled lifted function, its seconds added to the account."""
+        began = time.perf_counter()
+        lifted = lift.lift(function, self.mesh, group, mapped)
+        compiled = jax.jit(lifted, donate_argnums=donate).lower(*arguments).compile()
+        self.account.compile_seconds += time.perf_counter() - began
+        return compiled
+
+    def compile_advance(self, group: int, carry: Any) -> Any:
+        """The compiled segment program."""
+        return self.compile(
+            lift.advance(self.program, self.shape),
+            group,
+            2,
+            carry,
+            self.inputs,
+            self.data,
+            bounds(0, 0, 1, 1),
+            donate=(0,),
+        )
+
+    def run(self) -> tuple[xr.Dataset, Account]:
+        """The program's results and cost."""
+        begin = self.compile(lift.begin(self.program, self.shape), self.local, 1, self.inputs, self.data)
+        carry, records, done = begin(self.inputs, self.data), self.blank_records(), 0
+        if self.shape.steps:
+            group, advance = grouping.choose(self, carry)
+            self.account.group = group
+            self.setting.progress.compiled(self.account.compile_seconds)
+            (carry, records), done = self.setting.checkpoints.restore((carry, records), self.program.label)
+            carry = self.segments(advance, carry, records, done)
+        self.account.group = self.account.group or self.setting.group or self.local
+        began = time.perf_counter()
+        end = self.compile(lift.end(self.program), self.account.group, 2, carry, self.inputs, self.data)
+        compiled = time.perf_counter()
+        measures, first_bad = jax.block_until_ready(end(carry, self.inputs, self.data))
+        self.account.run_seconds += time.perf_counter() - compiled
+        self.setting.progress.finished(self.account.run_seconds + (compiled - began))
+        return self.gather(records, jax.device_get(measures), np.asarray(first_bad)), self.account
+
+    @property
+    def local(self) -> int:
+        """Trials on each device."""
+        return self.padded // self.mesh.size
+
+    def windows(self) -> list[tuple[int, int]]:
+        """The record windows [start, stop)."""
+        edges = [*range(0, self.shape.steps, self.shape.every), self.shape.steps]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def blank_records(self) -> dict[str, np.ndarray]:
+        """Room on the host for every record: [windows, trials, ...]."""
+        kinds = {
+            k: (v.shape, np.float64 if v.dtype == np.float64 else np.float32) for k, v in self.shape.metrics.items()
+        }
+        kinds |= {k: (v.shape, v.dtype) for k, v in self.shape.probes.items()}
+        return {k: np.zeros((len(self.windows()), self.trials, *shape), dtype) for k, (shape, dtype) in kinds.items()}
+
+    def segments(self, advance: Any, carry: Any, records: dict[str, np.ndarray], done: int) -> Any:
+        """Run from step `done` to the end; a checkpoint ends each segment."""
+        pace = Pace()
+        for row, (start, stop) in enumerate(self.windows()):
+            while max(start, done) < stop:
+                t0 = max(start, done)
+                t1 = min(stop, t0 + pace.steps)
+                began = time.perf_counter()
+                carry, record = jax.block_until_ready(
+                    advance(carry, self.inputs, self.data, bounds(start, t0, t1, stop))
+                )
+                seconds = time.perf_counter() - began
+                pace.learn(t1 - t0, seconds)
+                done = t1
+                self.account.run_seconds += seconds
+                self.account.trial_steps += (t1 - t0) * self.trials
+                if t1 == stop:
+                    for name, array in record.items():
+                        records[name][row] = np.asarray(array)[: self.trials]
+                self.setting.progress.advance(done, self.shape.steps)
+                stopping = self.setting.interruption.requested and done < self.shape.steps
+                self.setting.checkpoints.save(done, (carry, records), force=stopping)
+                self.setting.interruption.check(f"{self.program.label} at step {done} of {self.shape.steps}")
+        return carry
+
+    def gather(
+        self, records: dict[str, np.ndarray], measures: dict[str, np.ndarray], first_bad: np.ndarray
+    ) -> xr.Dataset:
+        """Everything measured as one labelled Dataset."""
+        finite = np.ones(self.trials, bool)
+        for array in measures.values():
+            if np.issubdtype(array.dtype, np.inexact):
+                finite &= np.isfinite(array[: self.trials].reshape(self.trials, -1)).all(1)
+        bad = np.where(first_bad[: self.trials] >= 0, first_bad[: self.trials], np.where(finite, -1, self.shape.steps))
+        self.account.first_bad = [int(b) for b in bad]
+        named = {k: (self.by_condition(v[: self.trials]), ("seed", *self.own(k))) for k, v in measures.items()}
+        for name, array in records.items():
+            named[name] = (self.by_condition(np.moveaxis(array, 0, 1)), ("seed", "step", *self.own(name)))
+        steps = [stop for _, stop in self.windows()] if self.shape.steps else []
+        return dataset(self.program, named, {"step": steps, "seed": np.arange(self.setting.seeds)})
+
+    def own(self, name: str) -> tuple[str, ...]:
+        return tuple(self.program.study.dims.get(name, ()))
+
+    def by_condition(self, array: np.ndarray) -> np.ndarray:
+        return array.reshape(self.program.conditions, self.setting.seeds, *array.shape[1:])
+
+
+class Pace:
+    """How many steps a call takes: one at first, then as many as fill CALL_SECONDS. It changes no result."""
+
+    def __init__(self):
+        self.steps = 1
+
+    def learn(self, steps: int, seconds: float) -> None:
+        wanted = int(steps * CALL_SECONDS / max(seconds, 1e-6))
+        self.steps = max(1, min(wanted, 16 * steps))
+
+
+def bounds(start: int, t0: int, t1: int, stop: int) -> jax.Array:
+    """The bounds of one call as an array."""
+    return jnp.array([start, t0, t1, stop], int)
+
+
+def all_inputs(program: Program, seeds: int, root: int, padded: int) -> lift.Inputs:
+    """Keys and conditions of all trials, conditions first, the last trial repeated to fill the devices.
+
+    A seed's key is the same in every condition: arms are paired.
+    """
+    index = np.minimum(np.arange(padded), program.conditions * seeds - 1)
+    keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(root), seed))(jnp.asarray(index % seeds))
+    return lift.Inputs(keys, jax.tree.map(lambda leaf: jnp.asarray(leaf[index // seeds]), program.condition_arrays()))

@@ -1,0 +1,88 @@
+"""How many trials run at once on each device: all where memory allows, fewer where measuring shows that to be faster.
+
+A choice is remembered in the user's cache, so that the same command gives the same program and so the same bits.
+"""
+
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from dlnotes.lab.devices import cache_folder, memory_budget
+from dlnotes.lab.errors import RunFailed
+from dlnotes.lab.files import atomic_write
+
+if TYPE_CHECKING:
+    from dlnotes.lab.execute import Runner
+
+WORTH_SECONDS = 12.0  # a shorter run is not worth compiling a second program for
+
+
+def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
+    """The group size and the segment program compiled for it."""
+    asked = runner.setting.group or recall(runner)
+    if asked:
+        group = min(asked, runner.local)
+        return group, runner.compile_advance(group, carry)
+    group, program = fitting(runner, carry)
+    seconds = per_step(runner, program, carry) * runner.shape.steps
+    if group > 1 and seconds > WORTH_SECONDS and jax.local_devices()[0].platform == "cpu":
+        single = runner.compile_advance(1, carry)
+        if per_step(runner, single, carry) * runner.shape.steps < 0.95 * seconds:
+            group, program = 1, single
+    remember(runner, group)
+    return group, program
+
+
+def fitting(runner: "Runner", carry: Any) -> tuple[int, Any]:
+    """The largest group that fits in memory, and its program."""
+    group, budget = runner.local, memory_budget()
+    while True:
+        program = runner.compile_advance(group, carry)
+        memory = program.memory_analysis()
+        needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        if needed <= budget or group == 1:
+            return group, program
+        smaller = max(1, min(group // 2, int(group * budget / needed)))
+        runner.setting.progress.note(
+            f"{group} trials at once need {needed / 2**20:.0f} MiB a device, {budget / 2**20:.0f} are free: {smaller} at a time"
+        )
+        group = smaller
+
+
+def per_step(runner: "Runner", program: Any, carry: Any) -> float:
+    """Seconds for a step, of as many first steps as take a twentieth of a second; the carry is left as it was."""
+    steps, most = 1, min(runner.shape.every, runner.shape.steps)
+    while True:
+        scratch = jax.block_until_ready(jax.tree.map(jnp.copy, carry))
+        began = time.perf_counter()
+        jax.block_until_ready(program(scratch, runner.inputs, runner.data, jnp.array([0, 0, steps, most + 1], int)))
+        seconds = time.perf_counter() - began
+        if seconds > 0.05 or steps >= most:
+            return seconds / steps
+        steps = min(most, steps * 4)
+
+
+def memory_file(runner: "Runner"):
+    """Where the choice for this program on this machine is kept."""
+    identity = json.dumps([runner.setting.tuning_key, runner.program.label, runner.local])
+    return cache_folder() / "groups" / hashlib.sha256(identity.encode()).hexdigest()[:24]
+
+
+def recall(runner: "Runner") -> int | None:
+    """The group remembered for this program, if any."""
+    try:
+        return int(memory_file(runner).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def remember(runner: "Runner", group: int) -> None:
+    """Keep the choice; without a writable cache it is made anew each time."""
+    try:
+        atomic_write(memory_file(runner), str(group))
+    except RunFailed as error:
+        runner.setting.progress.note(f"grouping not remembered: {error}")

@@ -1,0 +1,162 @@
+"""From a trial to programs over many trials: vmapped, in groups, sharded over the devices."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.sharding import Mesh, PartitionSpec
+
+from dlnotes.lab.errors import LabError
+from dlnotes.lab.plan import Program
+from dlnotes.lab.trial import Trial
+
+SHARDED = PartitionSpec("trial")
+WHOLE = PartitionSpec()
+
+
+class Inputs(NamedTuple):
+    """What distinguishes one trial from another: its seed's key and its condition's values."""
+
+    key: Array
+    condition: dict[str, Any]
+
+
+class Carry(NamedTuple):
+    """A trial under way: its state, the sums of its metrics since the last record, the first step that was not finite (or −1)."""
+
+    state: Any
+    sums: dict[str, Array]
+    first_bad: Array
+
+
+class Shape(NamedTuple):
+    """What one abstract run of a trial shows: how many steps, and the arrays it records and ends with."""
+
+    steps: int
+    every: int
+    metrics: dict[str, jax.ShapeDtypeStruct]
+    probes: dict[str, jax.ShapeDtypeStruct]
+    measures: dict[str, jax.ShapeDtypeStruct]
+
+
+def make_trial(program: Program, inputs: Inputs, data: Any) -> Trial:
+    """The trial of one seed under one condition."""
+    leading = (inputs.key,) if data is None else (inputs.key, data)
+    return program.study.function(*leading, **program.static, **inputs.condition)
+
+
+def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
+    """Run a trial abstractly; raises `LabError` where its parts do not fit together."""
+    seen = {}
+
+    def whole(inputs, data):
+        trial = make_trial(program, inputs, data)
+        seen["trial"] = trial
+        if not isinstance(trial, Trial):
+            raise LabError(f"{program.label}: the trial returned {type(trial).__name__}, a lab.Trial is wanted")
+        state, t = trial.init(), jnp.zeros((), int)
+        after, metrics = trial.step(state, t) if trial.step else (state, {})
+        check_same(program, state, after)
+        probes = trial.probe(after, t) if trial.probe else {}
+        return metrics, probes, trial.finish(after) if trial.finish else {}
+
+    metrics, probes, measures = jax.eval_shape(whole, inputs, data)
+    trial = seen["trial"]
+    names = [*metrics, *probes, *measures]
+    if len(set(names)) != len(names) or not names:
+        raise LabError(
+            f"{program.label}: metrics, probe and finish must give measures of different names, got {names or 'none'}"
+        )
+    if trial.step is not None and (trial.steps < 1 or trial.every < 1):
+        raise LabError(f"{program.label}: steps and every must be 1 or more, got {trial.steps} and {trial.every}")
+    return Shape(trial.steps if trial.step else 0, trial.every, metrics, probes, measures)
+
+
+def check_same(program: Program, before: Any, after: Any) -> None:
+    """A step must return a state of the structure, shapes and dtypes it was given."""
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise LabError(
+            f"{program.label}: step changed the structure of the state; return a state like the one it was given"
+        )
+    for (path, old), new in zip(jax.tree.leaves_with_path(before), jax.tree.leaves(after), strict=True):
+        if (jnp.shape(old), jnp.result_type(old)) != (jnp.shape(new), jnp.result_type(new)):
+            place = jax.tree_util.keystr(path) or "state"
+            was, now = (f"{jnp.result_type(x)}{list(jnp.shape(x))}" for x in (old, new))
+            raise LabError(f"{program.label}: step turned {place} from {was} into {now}; keep shape and dtype")
+
+
+def all_finite(measures: Any) -> Array:
+    """Whether every floating number in a pytree is finite."""
+    leaves = [
+        jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(measures) if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+    return jnp.stack(leaves).all() if leaves else jnp.array(True)
+
+
+def begin(program: Program, shape: Shape) -> Callable:
+    """One trial's start: (inputs, data) → carry."""
+
+    def start(inputs: Inputs, data: Any) -> Carry:
+        sums = jax.tree.map(lambda m: jnp.zeros(m.shape, jnp.result_type(m.dtype, jnp.float32)), shape.metrics)
+        return Carry(make_trial(program, inputs, data).init(), sums, jnp.array(-1, jnp.int32))
+
+    return start
+
+
+def advance(program: Program, shape: Shape) -> Callable:
+    """One trial's steps t0 … t1−1 inside the record window [start, stop): (carry, inputs, data, bounds) → (carry, record).
+
+    The bounds are data, so one program serves every segment, and cutting a window in pieces changes no number.
+    """
+
+    def run(carry: Carry, inputs: Inputs, data: Any, bounds: Array) -> tuple[Carry, dict[str, Array]]:
+        start, t0, t1, stop = bounds
+        trial = make_trial(program, inputs, data)
+
+        def body(t, carry):
+            state, metrics = trial.step(carry.state, t)
+            sums = jax.tree.map(jnp.add, carry.sums, metrics)
+            bad = (carry.first_bad < 0) & ~all_finite(metrics)
+            return Carry(state, sums, jnp.where(bad, t, carry.first_bad).astype(jnp.int32))
+
+        fresh = carry._replace(sums=jax.tree.map(lambda x: jnp.where(t0 == start, jnp.zeros_like(x), x), carry.sums))
+        carry = jax.lax.fori_loop(t0, t1, body, fresh)
+        record = jax.tree.map(lambda total: total / (t1 - start).astype(total.dtype), carry.sums)
+        if trial.probe:
+            blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shape.probes)
+            record |= jax.lax.cond(t1 == stop, lambda: trial.probe(carry.state, t1), lambda: blank)
+        return carry, record
+
+    return run
+
+
+def end(program: Program) -> Callable:
+    """One trial's end: (carry, inputs, data) → (measures, first step that was not finite or −1)."""
+
+    def finish(carry: Carry, inputs: Inputs, data: Any) -> tuple[dict[str, Array], Array]:
+        trial = make_trial(program, inputs, data)
+        return trial.finish(carry.state) if trial.finish else {}, carry.first_bad
+
+    return finish
+
+
+def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
+    """`function` over trials: its first `mapped` arguments have a leading trial axis, sharded over the mesh; the rest are shared.
+
+    On each device the trials run `group` at a time: all at once (vmap), or one group after the other (lax.map).
+    """
+
+    def on_device(*arguments):
+        trials, shared = arguments[:mapped], arguments[mapped:]
+        size = jax.tree.leaves(trials)[0].shape[0]
+        if group >= size:
+            return jax.vmap(lambda *trial: function(*trial, *shared))(*trials)
+        return jax.lax.map(lambda trial: function(*trial, *shared), trials, batch_size=group)
+
+    def over_trials(*arguments):
+        specs = tuple(SHARDED if i < mapped else WHOLE for i in range(len(arguments)))
+        return jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=SHARDED, check_vma=False)(*arguments)
+
+    return over_trials

@@ -1,0 +1,68 @@
+"""Finished programs of a run under way: each a file with its digest, so that a later one need not repeat them."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import xarray as xr
+
+from dlnotes.lab import store
+from dlnotes.lab.execute import Account
+from dlnotes.lab.files import atomic_write
+from dlnotes.lab.plan import Program
+from dlnotes.lab.progress import Progress
+
+
+class Part(NamedTuple):
+    """What one program gave."""
+
+    dataset: xr.Dataset
+    account: Account
+
+
+class Parts:
+    """The finished programs of one study."""
+
+    def __init__(self, folder: Path, progress: Progress):
+        self.folder = folder
+        self.progress = progress
+
+    def path(self, program: Program) -> Path:
+        return self.folder / ("-".join(map(str, program.place or (0,))) + ".nc")
+
+    def write(self, program: Program, part: Part) -> Part:
+        """Keep a program's part; its account, written last, makes it count."""
+        path = self.path(program)
+        content = store.save_dataset(path, part.dataset)
+        account = {"sha256": hashlib.sha256(content).hexdigest(), "account": asdict(part.account)}
+        atomic_write(path.with_suffix(".json"), json.dumps(account))
+        return part
+
+    def read(self, program: Program) -> Part | None:
+        """A program's part, or None where it is not there or damaged (which is said)."""
+        path = self.path(program)
+        if not path.with_suffix(".json").exists():
+            return None
+        try:
+            stored = json.loads(path.with_suffix(".json").read_text())
+            if hashlib.sha256(path.read_bytes()).hexdigest() != stored["sha256"]:
+                raise ValueError("it does not match its digest")
+            part = Part(store.load_dataset(path), Account(**stored["account"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.progress.note(f"{path} is damaged ({error}); {program.label} is run again")
+            return None
+        self.progress.note(f"{program.label} was finished before")
+        return part
+
+    def write_all(self, programs: list[Program], parts: list[Part]) -> list[Part]:
+        """Keep the parts of a study that is measured as a whole."""
+        return [self.write(program, part) for program, part in zip(programs, parts, strict=True)]
+
+    def read_all(self, programs: list[Program]) -> list[Part] | None:
+        """All parts of a study, or None unless every one is there."""
+        if not all(self.path(program).with_suffix(".json").exists() for program in programs):
+            return None
+        parts = [self.read(program) for program in programs]
+        return [part for part in parts if part] if all(parts) else None

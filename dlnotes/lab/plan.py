@@ -1,0 +1,92 @@
+"""From an experiment's settings to programs: conditions that are data share one program, static ones compile once each."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from dlnotes.lab.experiment import Cost, Experiment, Study
+from dlnotes.lab.settings import schema
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting with several values: its labels become a coordinate of the results."""
+
+    name: str
+    labels: tuple
+    values: tuple
+
+
+@dataclass(frozen=True)
+class Program:
+    """One compiled program of a study: static values baked in, every condition of the data axes as arrays."""
+
+    study_name: str
+    study: Study | Cost
+    static: dict[str, Any]
+    place: tuple[int, ...]
+    static_axes: tuple[Axis, ...]
+    data_axes: tuple[Axis, ...]
+    fixed: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        here = [f"{axis.name}={axis.labels[i]}" for axis, i in zip(self.static_axes, self.place, strict=True)]
+        return ", ".join([self.study_name, *here])
+
+    @property
+    def conditions(self) -> int:
+        return int(np.prod([len(axis.labels) for axis in self.data_axes], initial=1))
+
+    def condition_arrays(self) -> dict[str, Any]:
+        """Every data setting as a pytree of arrays with a leading axis [conditions], last axis fastest."""
+        rows = [
+            {**self.fixed, **dict(zip((a.name for a in self.data_axes), combination, strict=True))}
+            for combination in itertools.product(*(axis.values for axis in self.data_axes))
+        ]
+        return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *rows) if rows[0] else {}
+
+    def condition_labels(self, index: int) -> dict[str, Any]:
+        """The labels of condition `index`, static ones included."""
+        shape = [len(axis.labels) for axis in self.data_axes]
+        where = np.unravel_index(index, shape) if shape else ()
+        labels = {axis.name: axis.labels[i] for axis, i in zip(self.static_axes, self.place, strict=True)}
+        return labels | {axis.name: axis.labels[i] for axis, i in zip(self.data_axes, where, strict=True)}
+
+
+def is_axis(value: Any) -> bool:
+    """A tuple, list or dict of values is an axis; a NamedTuple is one value."""
+    return isinstance(value, Mapping | list) or (isinstance(value, tuple) and not hasattr(value, "_fields"))
+
+
+def axis_of(name: str, value: Any) -> Axis:
+    """The axis of a setting with several values."""
+    if isinstance(value, Mapping):
+        return Axis(name, tuple(value), tuple(value.values()))
+    return Axis(name, tuple(value), tuple(value))
+
+
+def programs(experiment: Experiment) -> list[Program]:
+    """Every program of an experiment whose settings have been checked, study by study."""
+    return [program for name, study in experiment.studies.items() for program in study_programs(name, study)]
+
+
+def study_programs(name: str, study: Study | Cost) -> list[Program]:
+    """The programs of one study: one for each combination of its static axes. Every setting of a Cost is static."""
+    kinds = {key: parameter.kind for key, parameter in schema(study.function).items()}
+    static, fixed, static_axes, data_axes = {}, {}, [], []
+    for key, value in study.settings.items():
+        is_data = kinds[key] == "data" and isinstance(study, Study)
+        if is_axis(value):
+            (data_axes if is_data else static_axes).append(axis_of(key, value))
+        else:
+            (fixed if is_data else static)[key] = value
+    found = []
+    for place in itertools.product(*(range(len(axis.labels)) for axis in static_axes)):
+        chosen = {axis.name: axis.values[i] for axis, i in zip(static_axes, place, strict=True)}
+        found.append(Program(name, study, static | chosen, place, tuple(static_axes), tuple(data_axes), fixed))
+    return found

@@ -1,0 +1,80 @@
+"""What code a result came from: a digest of the experiment file and of all of dlnotes it stands on."""
+
+import ast
+import hashlib
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+ENGINE = ("trial.py", "lift.py", "execute.py", "plan.py", "results.py", "cost.py")  # what decides numbers
+LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "xarray", "scikit-learn")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over the experiment file, the concept modules it imports (and those they import), and the engine."""
+    files = [path, *sorted(concepts(path, set())), *(PACKAGE / "lab" / name for name in ENGINE)]
+    total = hashlib.sha256()
+    for file in files:
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def concepts(path: Path, seen: set[Path]) -> set[Path]:
+    """The files of dlnotes outside the lab that a file imports, directly or not."""
+    for module in imports(path):
+        parts = module.split(".")[1:]
+        for candidate in (PACKAGE.joinpath(*parts).with_suffix(".py"), PACKAGE.joinpath(*parts, "__init__.py")):
+            if candidate.is_file() and candidate not in seen and parts[:1] != ["lab"]:
+                seen.add(candidate)
+                concepts(candidate, seen)
+    return seen
+
+
+def imports(path: Path) -> set[str]:
+    """Every dotted name of dlnotes that a file's import statements may mean."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "dlnotes"}
+
+
+@cache
+def git_state() -> dict[str, str | bool | None]:
+    """Commit of the checkout that dlnotes runs from, and whether files differ from it; None outside a checkout."""
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changed is None else bool(changed)}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python, dlnotes and the libraries that decide numbers."""
+    import platform
+
+    from dlnotes import __version__
+
+    return {"python": platform.python_version(), "dlnotes": __version__} | {
+        name: metadata.version(name) for name in LIBRARIES
+    }
+
+
+def shown(path: Path | None) -> str | None:
+    """A path as a reader elsewhere can use it: relative to the project where it lies in it, else its name."""
+    if path is None:
+        return None
+    root = PACKAGE.parent
+    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name

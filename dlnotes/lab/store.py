@@ -1,0 +1,49 @@
+"""Results on disk: netCDF written whole or not at all, with a digest where damage must be noticed."""
+
+import tempfile
+from pathlib import Path
+
+import xarray as xr
+
+from dlnotes.lab.errors import LabError
+from dlnotes.lab.files import atomic_write
+from dlnotes.lab.results import Results
+
+RESULTS = "results.nc"
+
+
+def to_bytes(tree: xr.DataTree) -> bytes:
+    """The netCDF file of a tree of Datasets."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / RESULTS
+        tree.to_netcdf(path, engine="h5netcdf")
+        return path.read_bytes()
+
+
+def save_results(folder: Path, results: Results) -> None:
+    """Write `results.nc`: one group for each study."""
+    atomic_write(folder / RESULTS, to_bytes(xr.DataTree.from_dict(dict(results))))
+
+
+def load_results(folder: Path) -> Results:
+    """Read `results.nc`. Raises `LabError` naming the file where it is missing or damaged."""
+    path = folder / RESULTS
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return Results({name: node.to_dataset().load() for name, node in tree.children.items()})
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LabError(f"cannot read {path} ({reason}); run the experiment again with --fresh") from error
+
+
+def save_dataset(path: Path, dataset: xr.Dataset) -> bytes:
+    """Write one Dataset and return what was written."""
+    content = to_bytes(xr.DataTree(dataset))
+    atomic_write(path, content)
+    return content
+
+
+def load_dataset(path: Path) -> xr.Dataset:
+    """Read what `save_dataset` wrote."""
+    with xr.open_dataset(path, engine="h5netcdf") as dataset:
+        return dataset.load()
