@@ -1,0 +1,1 @@
+"""Objectives with known answers: quadratics of a given spectrum, and test functions."""

@@ -1,0 +1,140 @@
+"""One compiled loop for every optimizer: until the gradient is small, the steps are spent, or nothing more can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Bool, Float, Int
+
+CONVERGED, OUT_OF_STEPS, NO_DESCENT, NOT_FINITE = range(4)
+
+
+class Trajectory(NamedTuple):
+    """f and the measure of convergence at each of the first points, x₀ first; NaN after the end."""
+
+    fun: Float[Array, "points"]
+    residual: Float[Array, "points"]
+
+
+class Result(NamedTuple):
+    """Where a minimization ended, with the names of `scipy.optimize.OptimizeResult`.
+
+    `status`: 0 converged, 1 out of steps, 2 the line search found no lower point, 3 not finite. `success`: status 0.
+    `nit` steps, `nfev` values, `njev` gradients, `nhev` dense Hessians, `nhvp` Hessian-vector products. `state`: the optimizer's own,
+    where its skipped pairs, fallbacks and negative curvatures are counted.
+    """
+
+    x: Any
+    fun: Float[Array, ""]
+    jac: Any
+    nit: Int[Array, ""]
+    nfev: Int[Array, ""]
+    njev: Int[Array, ""]
+    nhev: Int[Array, ""]
+    nhvp: Int[Array, ""]
+    success: Bool[Array, ""]
+    status: Int[Array, ""]
+    state: Any
+    trajectory: Trajectory
+
+
+class _Loop(NamedTuple):
+    x: Any
+    fun: Array
+    jac: Any
+    residual: Array
+    state: Any
+    nit: Array
+    nfev: Array
+    njev: Array
+    stalled: Array
+    trajectory: Trajectory
+
+
+def gradient_norm(x: Any, fun: Array, jac: Any) -> Float[Array, ""]:
+    """‖g‖₂, the usual measure of how far a point is from critical."""
+    return optax.tree.norm(jac)
+
+
+def minimize(
+    fun: Callable[[Any], Array],
+    x0: Any,
+    method: optax.GradientTransformation,
+    *,
+    tol: Float[Array, ""] | float = 1e-5,
+    max_iters: Int[Array, ""] | int = 1000,
+    residual: Callable[[Any, Array, Any], Array] = gradient_norm,
+    trace: int = 0,
+) -> Result:
+    """Follow `method` from x₀ until residual(x, f(x), ∇f(x)) ≤ tol: one `lax.while_loop`, to be jitted or vmapped over starting points.
+
+    `method` is any `optax.GradientTransformation`; it is handed value, grad and value_fn, as line searches and second-order methods need.
+    `tol` and `max_iters` may be traced. `trace` keeps f and the residual of the first so many steps. A vmapped call runs until its last
+    member is done; members that are done stay as they are.
+    """
+    method = optax.with_extra_args_support(method)
+    x0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf, jnp.float32)), x0)
+    value, grad = jax.value_and_grad(fun)(x0)
+    size = residual(x0, value, grad)
+    blank = jnp.full(trace + 1, jnp.nan, size.dtype)
+    one = jnp.ones((), jnp.int32)
+    trajectory = Trajectory(blank.astype(value.dtype).at[0].set(value), blank.at[0].set(size))
+    start = _Loop(x0, value, grad, size, method.init(x0), 0 * one, one, one, jnp.zeros((), bool), trajectory)
+
+    def go(loop: _Loop) -> Array:
+        return (loop.residual > tol) & (loop.nit < max_iters) & ~loop.stalled & jnp.isfinite(loop.fun)
+
+    end = jax.lax.while_loop(go, lambda loop: _advance(fun, method, residual, loop), start)
+    finite = jnp.isfinite(end.fun) & jnp.isfinite(end.residual)
+    status = jnp.where(
+        end.residual <= tol, CONVERGED, jnp.where(finite, jnp.where(end.stalled, NO_DESCENT, OUT_OF_STEPS), NOT_FINITE)
+    )
+    return Result(
+        end.x, end.fun, end.jac, end.nit, end.nfev, end.njev, _total(end.state, "nhev"), _total(end.state, "nhvp"),
+        status == CONVERGED, status, end.state, end.trajectory,
+    )  # fmt: skip
+
+
+def _advance(fun: Callable, method: optax.GradientTransformationExtraArgs, residual: Callable, loop: _Loop) -> _Loop:
+    """One step; the value and gradient that a line search left in its state are not computed again."""
+    updates, state = method.update(loop.jac, loop.state, loop.x, value=loop.fun, grad=loop.jac, value_fn=fun)
+    x = optax.apply_updates(loop.x, updates)
+    search = _line_search(state)
+    if search is not None and search.grad is not None:
+        value, grad = search.value.astype(loop.fun.dtype), search.grad
+    else:
+        value, grad = jax.value_and_grad(fun)(x)
+    values, gradients, stalled = _account(search, loop.fun, value)
+    size = residual(x, value, grad)
+    points, nit = loop.trajectory, loop.nit + 1
+    points = Trajectory(points.fun.at[nit].set(value, mode="drop"), points.residual.at[nit].set(size, mode="drop"))
+    return _Loop(x, value, grad, size, state, nit, loop.nfev + values, loop.njev + gradients, stalled, points)
+
+
+def _line_search(state: Any) -> Any:
+    """The state of Optax's line search inside an optimizer's state, or None."""
+    kinds = (optax.ScaleByZoomLinesearchState, optax.ScaleByBacktrackingLinesearchState)
+    leaves = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kinds))
+    return next((leaf for leaf in leaves if isinstance(leaf, kinds)), None)
+
+
+def _account(search: Any, before: Array, after: Array) -> tuple[Array, Array, Array]:
+    """Values and gradients that this step took, and whether its line search ended on no lower point."""
+    one = jnp.ones((), jnp.int32)
+    if search is None:
+        return one, one, jnp.zeros((), bool)
+    tried = search.info.num_linesearch_steps.astype(jnp.int32)
+    stalled = (search.info.decrease_error > 0) & ~(after < before)
+    zoom = isinstance(search, optax.ScaleByZoomLinesearchState)
+    return tried, (tried if zoom else one), stalled
+
+
+def _total(state: Any, name: str) -> Int[Array, ""]:
+    """The sum of all counters of this name in an optimizer's state."""
+    found = [leaf for _, leaf in optax.tree.get_all_with_path(state, name)]
+    return sum(found, jnp.zeros((), jnp.int32))
