@@ -1,0 +1,1 @@
+"""Optimizers as `optax.GradientTransformation`s, line searches and minimizers; what optax has is used from there."""
