@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlnotes.lab import figures as figures
+    from dlnotes.lab.engine import run as run
     from dlnotes.lab.experiment import Cost as Cost
     from dlnotes.lab.experiment import Experiment as Experiment
     from dlnotes.lab.experiment import Study as Study
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from dlnotes.lab.predictions import Greater as Greater
     from dlnotes.lab.predictions import Less as Less
     from dlnotes.lab.results import Results as Results
-    from dlnotes.lab.engine import run as run
     from dlnotes.lab.trial import Training as Training
     from dlnotes.lab.trial import Trial as Trial
     from dlnotes.lab.trial import minibatch as minibatch

@@ -1,5 +1,6 @@
 """The machine: one host device for each CPU core, the compilation cache, how much memory a run may take."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,10 +23,8 @@ def configure() -> None:
     if jax.config.jax_num_cpu_devices < 0 and "xla_force_host_platform_device_count" not in os.environ.get(
         "XLA_FLAGS", ""
     ):
-        try:
+        with contextlib.suppress(RuntimeError):  # the user's script has started JAX: the devices it has serve
             jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-        except RuntimeError:
-            pass  # the backend runs already: the user's own script has used JAX, and its devices serve
     if jax.config.jax_compilation_cache_dir is None:
         folder = cache_folder() / "xla"
         try:

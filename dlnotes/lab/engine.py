@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import jax
 
 from dlnotes.lab import cost, devices, settings, source, store
 from dlnotes.lab.checkpoint import Checkpoints
-from dlnotes.lab.discover import as_experiment
+from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.execute import Account, Runner, Setting
 from dlnotes.lab.experiment import Cost, Experiment
@@ -59,15 +59,15 @@ def run(
     overrides: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Run:
-    """Run an experiment (a value, a name or a file) for all its seeds and conditions; a finished run is read, not repeated.
+    """Run an experiment (a value, a name or a file) for all its seeds and conditions; a finished run is only read.
 
-    `overrides` and further keywords set settings: a number, or a tuple or dict of values for an axis. `group` is how many
-    trials run at once on each device (chosen by measuring where not given). The run's folder is below `runs`.
-    Raises `LabError` for bad input, `Interrupted` after Ctrl-C (the same call goes on), `RunFailed` where it could not be finished.
+    `overrides` and further keywords set settings: a number, or a tuple or dict of values for an axis. `group` is how
+    many trials run at once on each device (chosen by measuring where not given). The run's folder is below `runs`.
+    Raises `LabError` for bad input, `Interrupted` after Ctrl-C (the same call goes on), `RunFailed` where a run broke.
     """
     devices.configure()
     progress = progress or Progress()
-    experiment = as_experiment(experiment)
+    experiment = found(experiment)
     resolved, count = settings.apply(experiment, preset, {**(overrides or {}), **values}, seeds)
     job = Job(resolved, preset, count, root, writable_folder(Path(runs)), progress)
     with job.lock(), jax.enable_x64(experiment.x64):
@@ -80,12 +80,26 @@ def run(
         return job.execute(group)
 
 
+def found(what: Experiment | str | Path) -> Experiment:
+    """The experiment itself, or the one a name or path means; one made in a script is named after its file."""
+    if not isinstance(what, Experiment):
+        entries = resolve([str(what)])
+        if len(entries) != 1:
+            raise LabError(f"{what!r} names {len(entries)} experiments; run them one at a time")
+        return load(entries[0])
+    if what.path is None:
+        path = Path(next(iter(what.studies.values())).function.__code__.co_filename)
+        if path.is_file():
+            return replace(what, path=path.resolve(), name=what.name or resolve([str(path)])[0].name)
+    return what
+
+
 class Job:
     """A run's identity, its folder, and the steps to finish it."""
 
     def __init__(self, experiment: Experiment, preset: str, seeds: int, root: int, runs: Path, progress: Progress):
         self.experiment, self.preset, self.seeds, self.root, self.progress = experiment, preset, seeds, root, progress
-        self.digest = source.digest(experiment.path) if experiment.path else "not from a file"
+        self.digest = source.digest(experiment.path) if experiment.path else source.digest_of_code(experiment)
         self.settings = {name: readable(study.settings) for name, study in experiment.studies.items()}
         identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.describe(), jax.__version__]
         self.id = f"{preset}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"

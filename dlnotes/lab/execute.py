@@ -1,5 +1,6 @@
 """Running one program: compile, choose a grouping, advance in segments, checkpoint, gather."""
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ class Runner:
     def windows(self) -> list[tuple[int, int]]:
         """The record windows [start, stop)."""
         edges = [*range(0, self.shape.steps, self.shape.every), self.shape.steps]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def blank_records(self) -> dict[str, np.ndarray]:
         """Room on the host for every record: [windows, trials, ...]."""

@@ -12,7 +12,7 @@ from dlnotes.lab.errors import LabError
 class Study:
     """One trial under the Cartesian product of its settings' axes, for every seed.
 
-    `settings` name the keyword-only parameters of `trial`: a tuple or dict of values is an axis, anything else is fixed.
+    `settings` name the keyword-only parameters of `trial`: a tuple or dict of values is an axis, all else is fixed.
     `data` is called once with those settings whose names it takes and handed to the trial as its second argument.
     `dims` names a measure's own dimensions, those that come after condition, seed and step.
     """

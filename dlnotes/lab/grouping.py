@@ -47,9 +47,8 @@ def fitting(runner: "Runner", carry: Any) -> tuple[int, Any]:
         if needed <= budget or group == 1:
             return group, program
         smaller = max(1, min(group // 2, int(group * budget / needed)))
-        runner.setting.progress.note(
-            f"{group} trials at once need {needed / 2**20:.0f} MiB a device, {budget / 2**20:.0f} are free: {smaller} at a time"
-        )
+        mebibytes = f"{needed / 2**20:.0f} MiB a device, {budget / 2**20:.0f} are free"
+        runner.setting.progress.note(f"{group} trials at once need {mebibytes}: {smaller} at a time")
         group = smaller
 
 

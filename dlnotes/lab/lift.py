@@ -24,7 +24,7 @@ class Inputs(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """A trial under way: its state, the sums of its metrics since the last record, the first step that was not finite (or −1)."""
+    """A trial under way: its state, its metrics summed since the last record, its first bad step (not finite) or −1."""
 
     state: Any
     sums: dict[str, Array]
@@ -106,7 +106,7 @@ def begin(program: Program, shape: Shape) -> Callable:
 
 
 def advance(program: Program, shape: Shape) -> Callable:
-    """One trial's steps t0 … t1−1 inside the record window [start, stop): (carry, inputs, data, bounds) → (carry, record).
+    """One trial's steps t0 … t1−1 in the record window [start, stop): (carry, inputs, data, bounds) → (carry, record).
 
     The bounds are data, so one program serves every segment, and cutting a window in pieces changes no number.
     """
@@ -143,9 +143,10 @@ def end(program: Program) -> Callable:
 
 
 def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
-    """`function` over trials: its first `mapped` arguments have a leading trial axis, sharded over the mesh; the rest are shared.
+    """`function` over trials: its first `mapped` arguments have a leading trial axis, the rest are shared.
 
-    On each device the trials run `group` at a time: all at once (vmap), or one group after the other (lax.map).
+    That axis is sharded over the mesh. On each device the trials run `group` at a time: all at once (vmap), or one
+    group after the other (lax.map).
     """
 
     def on_device(*arguments):

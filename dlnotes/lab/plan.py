@@ -1,4 +1,4 @@
-"""From an experiment's settings to programs: conditions that are data share one program, static ones compile once each."""
+"""From an experiment's settings to programs: data conditions share one, static ones compile once each."""
 
 import itertools
 from collections.abc import Mapping

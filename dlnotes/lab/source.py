@@ -7,6 +7,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from dlnotes.lab.experiment import Experiment
+
 PACKAGE = Path(__file__).resolve().parent.parent
 ENGINE = ("trial.py", "lift.py", "execute.py", "plan.py", "results.py", "cost.py")  # what decides numbers
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy", "xarray", "scikit-learn")
@@ -19,6 +21,12 @@ def digest(path: Path) -> str:
     for file in files:
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
+
+
+def digest_of_code(experiment: Experiment) -> str:
+    """SHA-256 over the compiled functions of an experiment that no file holds (typed at a prompt)."""
+    code = [study.function.__code__ for study in experiment.studies.values()]
+    return hashlib.sha256(repr([(c.co_code, c.co_consts, c.co_names) for c in code]).encode()).hexdigest()
 
 
 def concepts(path: Path, seen: set[Path]) -> set[Path]:

@@ -15,7 +15,8 @@ Measures = dict[str, Array]
 class Trial(NamedTuple):
     """What happens to one seed under one condition.
 
-    init() → state; step(state, t) → (state, metrics) for t = 0 … steps−1; finish(state) → measures; probe(state, t) → measures.
+    init() → state; step(state, t) → (state, metrics) for t = 0 … steps−1; finish(state) → measures;
+    probe(state, t) → measures.
     Every `every` steps the engine records the mean of each metric over those steps, and `probe` at their end.
     """
 
@@ -65,9 +66,9 @@ def supervised(
 ) -> Trial:
     """Minibatch training of one network.
 
-    θ ← θ + update(∇ loss(apply(θ, x), y)), with minibatches drawn with replacement. `model` is (init(key, inputs) → params,
-    apply(params, inputs) → outputs); `data` is (inputs, targets), examples first. `finish` and `probe` take the parameters.
-    Records the metric `loss` (before each update).
+    θ ← θ + update(∇ loss(apply(θ, x), y)), with minibatches drawn with replacement. `model` is
+    (init(key, inputs) → params, apply(params, inputs) → outputs); `data` is (inputs, targets), examples first.
+    `finish` and `probe` take the parameters. Records the metric `loss` (before each update).
     """
     init_model, apply = model
     inputs, targets = data

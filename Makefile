@@ -1,0 +1,29 @@
+# make reproduce   sets up, runs the four headline experiments, prints the verdicts, writes report/index.html
+# make test        sets up, runs every check
+.PHONY: reproduce test setup lint unit browser format clean
+
+reproduce: setup
+	.venv/bin/dlnotes run headline --preset standard --runs runs
+	.venv/bin/dlnotes report --runs runs --out report
+
+test: setup lint unit browser
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt tools/setup.sh
+	sh tools/setup.sh
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright --pythonpath .venv/bin/python
+
+unit: setup
+	.venv/bin/pytest -n 2 --dist worksteal
+
+format: setup
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:
+	rm -rf .venv runs report .pytest_cache .ruff_cache .hypothesis
