@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import ScaledTranslation
 from xarray import DataArray
 
@@ -30,7 +31,11 @@ def panels(n: int, *, columns: int = 2, width: float = 4.6, height: float = 3.3)
     """
     columns = max(1, min(columns, n))
     rows = -(-n // columns)
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained", facecolor="none")
+    figure = Figure(
+        figsize=(width * columns, height * rows),
+        layout=ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.07),
+        facecolor="none",
+    )
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(n)]
     for ax in axes:
         ax.set_facecolor("none")
@@ -87,7 +92,7 @@ def dots(
     """Every seed as a dot over each value of `x`, their mean as a bar: arithmetic, or geometric where y is logarithmic.
 
     Values of `x` stand side by side at equal distances, unless `log` has "x": then at their values. `labels` name the
-    values of `hue`, or of `x` where there is no hue. Seeds that are not finite cannot be drawn and are counted in words.
+    values of `hue`, or of `x` where there is no hue. Seeds that are not finite are counted in words.
     """
     replicate = _check(array, x, hue)
     _scales(ax, log)

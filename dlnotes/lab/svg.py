@@ -30,7 +30,7 @@ class PowerLabels(LogFormatterSciNotation):
 
 def power_label(value: float) -> str:
     """A positive number as an axis says it: plain from 0.001 to 10000, otherwise mantissa × power of ten."""
-    if 1e-3 <= value * (1 + 1e-9) and value <= 1e4 * (1 + 1e-9):
+    if value * (1 + 1e-9) >= 1e-3 and value <= 1e4 * (1 + 1e-9):
         return f"{value:.5g}"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = "10" + str(int(exponent)).translate(SUPERSCRIPTS)

@@ -1,0 +1,130 @@
+"""Numbers, times and conditions as a page says them."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dlnotes.lab.verdicts import Verdict
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number in `digits` significant digits, with a true minus sign and powers of ten in Unicode."""
+    if not math.isfinite(value):
+        return "not finite" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return text.replace("-", "−")
+
+
+def distinct(*values: float) -> list[str]:
+    """The numbers in three digits, or in as many as keep unequal ones apart (at most eight)."""
+    finite = {value for value in values if math.isfinite(value)}
+    digits = 3
+    while digits < 8 and len({number(value, digits) for value in finite}) < len(finite):
+        digits += 1
+    return [number(value, digits) for value in values]
+
+
+def interval(verdict: Verdict) -> str:
+    """'0.52 [0.41, 0.63]', or what is known."""
+    if not math.isfinite(verdict.effect):
+        return "no effect"
+    if not math.isfinite(verdict.low):
+        return number(verdict.effect)
+    effect, low, high = aligned(verdict.effect, verdict.low, verdict.high)
+    return f"{effect} [{low}, {high}]"
+
+
+def aligned(*values: float) -> list[str]:
+    """The numbers to the decimal place that is the second digit of their spread."""
+    spread, largest = max(values) - min(values), max(map(abs, values))
+    decimals = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 9
+    if decimals > 6 or largest >= 1e5:
+        return distinct(*values)
+    return [f"{value:.{decimals}f}".replace("-", "−") for value in values]
+
+
+def claim(verdict: Verdict) -> str:
+    """The range that the prediction claims for the mean effect."""
+    match verdict.direction:
+        case "greater":
+            return f"above {number(verdict.margin)}"
+        case "less":
+            return f"below {number(-verdict.margin)}"
+    return f"within {number(verdict.margin)} of {number(verdict.target)}"
+
+
+def probability(p: float) -> str:
+    """A p-value."""
+    return "–" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def seconds(value: Any) -> str:
+    """A duration: '0.84 s', '12.3 s', '3 min 20 s', '2 h 05 min'."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    if value < 100:
+        return f"{value:.3g} s" if value >= 0.001 else f"{1000 * value:.2g} ms"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def rate(value: Any) -> str:
+    """A number of steps each second."""
+    return f"{value:,.0f}".replace(",", " ") if isinstance(value, int | float) and math.isfinite(value) else "–"
+
+
+def count(n: int, word: str) -> str:
+    """'1 seed', '16 seeds'."""
+    return f"{n:,} {word}{'' if n == 1 else 's'}".replace(",", " ")
+
+
+def moment(text: Any) -> str:
+    """An ISO time as '21 November 2026, 03:25 UTC'; what is no time stays as it is."""
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text or "at an unknown time")
+    return f"{when.day} {when:%B %Y, %H:%M} UTC"
+
+
+def minus(text: str) -> str:
+    """Text with true minus signs before its numbers."""
+    return re.sub(r"(?<![\w.)])-(?=\d)", "−", text)
+
+
+def setting(value: Any) -> str:
+    """One setting's value, or the values of its axis, for a table."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {setting(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        shown = ", ".join(setting(each) for each in value[:12])
+        rest = f", … ({len(value)} in all)" if len(value) > 12 else ""
+        return f"[{shown}{rest}]" if any(isinstance(each, list | tuple) for each in value) else shown + rest
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return number(value, 6) if isinstance(value, int | float) else str(value)
+
+
+def conditions(values: Mapping[str, Any]) -> str:
+    """A condition in words: 'gain xavier, depth 30'."""
+    return ", ".join(f"{name} {setting(value)}" for name, value in values.items()) or "all"
+
+
+def device(facts: Any) -> str:
+    """'2 CPU devices', with their kind where it says more."""
+    if not isinstance(facts, Mapping):
+        return "unknown device"
+    platform, kind = str(facts.get("platform", "unknown")).upper(), str(facts.get("kind", ""))
+    many, hosts = facts.get("count", 1), facts.get("hosts", 1)
+    text = f"{many} {platform} devices" if many != 1 else f"1 {platform} device"
+    text += "" if kind.upper() in ("", platform) else f" ({kind})"
+    return f"{text} on {hosts} hosts" if isinstance(hosts, int) and hosts > 1 else text
