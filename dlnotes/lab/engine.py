@@ -15,6 +15,7 @@ import filelock
 import jax
 
 from dlnotes.lab import cost, devices, settings, source, store
+from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
@@ -88,7 +89,7 @@ def found(what: Experiment | str | Path) -> Experiment:
             raise LabError(f"{what!r} names {len(entries)} experiments; run them one at a time")
         return load(entries[0])
     if what.path is None:
-        path = Path(next(iter(what.studies.values())).function.__code__.co_filename)
+        path = source.file_of(next(iter(what.studies.values())).function)
         if path.is_file():
             return replace(what, path=path.resolve(), name=what.name or resolve([str(path)])[0].name)
     return what
@@ -183,7 +184,8 @@ class Job:
         setting = Setting(
             self.seeds, self.root, group, Checkpoints(folder, self.progress), interruption, self.progress, key
         )
-        runner = Runner(program, data, setting)
+        with blame(source.file_of(program.study.function)):
+            runner = Runner(program, data, setting)
         self.progress.program(program.study_name, program.label, runner.trials, runner.shape.steps)
         return Part(*runner.run())
 

@@ -1,9 +1,11 @@
 """What code a result came from: a digest of the experiment file and of all of dlnotes it stands on."""
 
 import ast
+import functools
 import hashlib
+import inspect
 import subprocess
-from functools import cache
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +23,13 @@ def digest(path: Path) -> str:
     for file in files:
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
+
+
+def file_of(function: Callable) -> Path:
+    """The file that defines a function (or what a partial one holds); '<stdin>' and the like where it was typed."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return Path(inspect.unwrap(function).__code__.co_filename)
 
 
 def digest_of_code(experiment: Experiment) -> str:
@@ -51,7 +60,7 @@ def imports(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == "dlnotes"}
 
 
-@cache
+@functools.cache
 def git_state() -> dict[str, str | bool | None]:
     """Commit of the checkout that dlnotes runs from, and whether files differ from it; None outside a checkout."""
 
@@ -68,7 +77,7 @@ def git_state() -> dict[str, str | bool | None]:
     return {"commit": commit, "dirty": None if changed is None else bool(changed)}
 
 
-@cache
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of Python, dlnotes and the libraries that decide numbers."""
     import platform

@@ -1,0 +1,28 @@
+"""Strict: rank promotion and key reuse raise, warnings are errors, two CPU devices, compiled programs are kept."""
+
+import os
+from pathlib import Path
+
+os.environ["DLNOTES_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cache" / "dlnotes")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # jax 0.9 complains of CPU features when it loads from the cache
+
+import jax
+import pytest
+
+from dlnotes.lab import devices
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+devices.configure()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="how many times the kill test kills a run (default 20)")
+
+
+@pytest.fixture()
+def float64():
+    """Run a test with 64-bit numbers."""
+    with jax.enable_x64(True):
+        yield
