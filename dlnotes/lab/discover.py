@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import inspect
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -140,7 +139,12 @@ def complain(message: str) -> NoReturn:
     raise LabError(message)
 
 
-_loading: set[Path] = set()
+_importing: set[Path] = set()
+
+
+def importing() -> bool:
+    """Whether an experiment file is being imported right now, so that nothing may be run."""
+    return bool(_importing)
 
 
 def load(what: Entry | Path | str) -> "Experiment":
@@ -161,47 +165,17 @@ def load(what: Entry | Path | str) -> "Experiment":
     return replace(experiment, name=entry.name, path=entry.path)
 
 
-def as_experiment(what: "Experiment | Path | str") -> "Experiment":
-    """An experiment with name and path, from its value, its name or its file."""
-    from dlnotes.lab.experiment import Experiment
-
-    if isinstance(what, Path):
-        return load(what)
-    if not isinstance(what, Experiment):
-        found = resolve([what])
-        return load(found[0]) if len(found) == 1 else complain(f"{what} is {len(found)} experiments; name one")
-    if what.name and what.path:
-        return what
-    path = home_of(what)
-    if path is None:
-        return what
-    same = [entry.name for entry in find_all() if entry.path.resolve() == path]
-    return replace(what, name=what.name or (same or [path.stem])[0], path=path)
-
-
-def home_of(experiment: "Experiment") -> Path | None:
-    """The file that defines an experiment's first trial; None where it was typed in, not read from a file."""
-    function = next(iter(experiment.studies.values())).function
-    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
-    path = Path(code.co_filename) if code else None
-    return path.resolve() if path and path.is_file() else None
-
-
 def import_file(path: Path) -> ModuleType:
     """Run a file as a module of a private unique name; its source is compiled afresh, never taken from a cache."""
-    if path in _loading:
-        raise LabError(
-            "lab.main runs while the file is being imported; guard it: if __name__ == '__main__': lab.main(__file__)"
-        )
     module = ModuleType("_dlnotes_experiment_" + hashlib.sha256(str(path).encode()).hexdigest()[:16])
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and pickle look a class's module up there
-    _loading.add(path)
+    _importing.add(path)
     try:
         with blame(path), folder_importable(path.parent):
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), module.__dict__)
     finally:
-        _loading.discard(path)
+        _importing.discard(path)
     return module
 
 

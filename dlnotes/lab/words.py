@@ -43,15 +43,18 @@ def split(option: str, text: str) -> tuple[str, str]:
 
 
 def parse_axis(text: str, parameter: Parameter, standing: Any) -> Any:
-    """The axis that `V1,V2,...` means: labels of the standing axis keep their names."""
+    """The axis that `V1,V2,...` means: labels keep their names, and beside them other values are named too."""
     words = [word.strip() for word in text.split(",")]
     labels = labels_of(standing)
-    if labels and all(word in labels for word in words):
-        twice = next((word for word in words if words.count(word) > 1), None)
-        if twice:
-            raise LabError(f"{parameter.name}: {twice} is there twice; give each value once")
-        return {labels[word]: standing[labels[word]] for word in words}
-    return tuple(parse(word, parameter, standing) for word in words)
+    values = [parse(word, parameter, standing) for word in words]
+    if labels.keys().isdisjoint(words):
+        return tuple(values)
+    twice = next((word for word in words if words.count(word) > 1), None)
+    if twice:
+        raise LabError(f"{parameter.name}: {twice} is there twice; give each value once")
+    named = all(isinstance(label, str) for label in labels.values())
+    others = words if named else values
+    return {labels.get(word, other): value for word, other, value in zip(words, others, values, strict=True)}
 
 
 def parse(text: str, parameter: Parameter, standing: Any) -> Any:

@@ -1,0 +1,3 @@
+"""The command line."""
+
+from dlnotes.cli.commands import main as main

@@ -1,0 +1,133 @@
+"""Commands and options; each command imports what it needs, so that `dlnotes list` waits for no array library."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from dlnotes import __version__
+from dlnotes.lab import discover
+from dlnotes.lab.errors import LabError
+
+RUNS = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    envvar="DLNOTES_RUNS",
+    show_envvar=True,
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the stored runs.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; what the user can mend is one line on stderr."""
+    if discover.importing():
+        raise LabError("lab.main runs on import; guard it: if __name__ == '__main__': lab.main(__file__)")
+    try:
+        with commands.make_context("dlnotes", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            return commands.invoke(context) or 0
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        return complain(error.format_message() + help_hint(error), error.exit_code)
+    except LabError as error:
+        return complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return complain("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output has gone, as in `dlnotes list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def complain(message: str, code: int) -> int:
+    """Print one line on stderr; returns the exit code."""
+    print("dlnotes:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def help_hint(error: click.ClickException) -> str:
+    """Where the options are explained."""
+    context = getattr(error, "ctx", None)
+    return f" See `{context.command_path} --help`." if context else ""
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dlnotes", message="%(prog)s %(version)s")
+@click.pass_context
+def commands(context: click.Context) -> None:
+    """Claims of deep learning, tested over many seeds."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@commands.command("list")
+@RUNS
+@JSON
+def list_command(runs: Path, as_json: bool) -> None:
+    """List experiments, with the verdicts of the newest runs."""
+    from dlnotes.cli.listing import list_experiments
+
+    list_experiments(runs, as_json)
+
+
+@commands.command("show")
+@click.argument("experiment")
+def show_command(experiment: str) -> None:
+    """Show an experiment's settings, predictions and presets."""
+    from dlnotes.cli.show import show
+
+    show(experiment)
+
+
+@commands.command("run")
+@click.argument("experiments", nargs=-1, required=True, metavar="EXPERIMENT...")
+@click.option(
+    "--preset", default="standard", show_default=True, metavar="NAME", help="quick, standard, full, or the file's own."
+)
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Number of seeds, in place of the preset's.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Fix a setting: a number, a word or a label.")
+@click.option("--sweep", "sweeps", multiple=True, metavar="NAME=V1,V2,...", help="Give a setting several values.")
+@RUNS
+@click.option("--group", type=click.IntRange(min=1), metavar="K", help="Trials at once on each device; else measured.")
+@click.option("--fresh", is_flag=True, help="Run again what has been run.")
+@JSON
+def run_command(**options) -> int:
+    """Run experiments, and print their verdicts.
+
+    EXPERIMENT is a name that `dlnotes list` shows, a chapter, `headline`, `all`, or the path of your own file. NAME is
+    a setting that `dlnotes show` shows; STUDY.NAME where only one study is meant. A run that was stopped goes on from
+    where it was, a finished one is only read.
+    """
+    from dlnotes.cli.run import Order, run
+
+    return run(Order(**options))
+
+
+@commands.command("report")
+@RUNS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    metavar="DIR",
+    help="Its folder.",
+)
+def report_command(runs: Path, out: Path) -> None:
+    """Write the report from stored runs; nothing is run."""
+    from dlnotes.cli.run import write_report
+
+    write_report(runs, out)
+
+
+@commands.command("devices")
+def devices_command() -> None:
+    """Show what JAX sees: devices, memory, versions."""
+    from dlnotes.cli.devices import show_devices
+
+    show_devices()
