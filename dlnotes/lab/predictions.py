@@ -19,7 +19,7 @@ import xarray as xr
 
 from dlnotes.lab import statistics
 from dlnotes.lab.errors import LabError
-from dlnotes.lab.verdicts import NAN, Direction, Verdict, adjust, enough, p_value
+from dlnotes.lab.verdicts import Direction, Verdict, adjust, enough, p_value
 
 REPLICATES = ("seed", "repeat")  # the dimensions whose entries are independent
 

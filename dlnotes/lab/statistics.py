@@ -4,6 +4,7 @@ One effect is one number for each independent replicate (a seed). Everything her
 whatever their order: random draws come from a fixed generator, so judging again gives the same numbers.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,8 +18,8 @@ DRAWS = 99_999  # sign patterns drawn beyond that: no p below 1/100,000
 
 def mean(effects: np.ndarray) -> float:
     """The mean in float64, NaN of nothing; finite wherever the effects are."""
-    values, largest = _scaled(effects)
-    return largest * float(np.mean(values)) if values.size else float("nan")
+    values, scale = _scaled(effects)
+    return scale * float(values[0] + np.mean(values - values[0])) if values.size else float("nan")
 
 
 def interval(effects: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
@@ -28,12 +29,12 @@ def interval(effects: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
     With few replicates it is somewhat too narrow, as every bootstrap is: it never decides a verdict alone.
     Raises `ValueError` for effects that are not finite.
     """
-    values, largest = _scaled(effects)
+    values, scale = _scaled(effects)
     if values.size < 2:
         return float("nan"), float("nan")
     start, width = values[0], np.ptp(values)
     if width == 0:
-        return largest * float(start), largest * float(start)
+        return scale * float(start), scale * float(start)
     found = stats.bootstrap(
         ((values - start) / width,),
         np.mean,
@@ -43,7 +44,7 @@ def interval(effects: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
         method="BCa",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return largest * float(start + width * found.low), largest * float(start + width * found.high)
+    return scale * float(start + width * found.low), scale * float(start + width * found.high)
 
 
 def sign_flip_p(effects: np.ndarray, null: float, alternative: Literal["greater", "less"]) -> float:
@@ -65,8 +66,8 @@ def sign_flip_p(effects: np.ndarray, null: float, alternative: Literal["greater"
         raise ValueError(f"a sign-flip test needs a row of finite effects and a finite null, got {given} and {null}")
     precision = np.finfo(given.dtype).eps if given.dtype.kind == "f" else np.finfo(np.float64).eps
     scale = max(float(np.max(np.abs(given))), abs(null)) or 1.0
-    d = np.sort(given.astype(np.float64) / scale - null / scale)
-    d = d if alternative == "greater" else -d
+    toward = 1.0 if alternative == "greater" else -1.0
+    d = np.sort(toward * (given.astype(np.float64) / scale - null / scale))
     sums = _signed_sums(d)
     rounding = float(precision) * (8 + d.size) * (np.abs(d).sum() + d.size * abs(null / scale))
     return float(np.mean(sums >= d.sum() - rounding))
@@ -88,12 +89,13 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def _scaled(effects: np.ndarray) -> tuple[np.ndarray, float]:
-    """The effects, sorted, as float64 of magnitude at most 1, and their scale: nothing overflows or vanishes."""
+    """The effects, sorted, in float64 over a power of two that keeps them below 2, and that power: no sum overflows."""
     values = np.sort(np.asarray(effects).astype(np.float64).ravel())
     if not np.isfinite(values).all():
         raise ValueError(f"effects must be finite, got {values}")
-    largest = float(np.max(np.abs(values), initial=0.0)) or 1.0
-    return values / largest, largest
+    largest = float(np.max(np.abs(values), initial=0.0))
+    scale = math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest else 1.0
+    return values / scale, scale
 
 
 def _signed_sums(d: np.ndarray) -> np.ndarray:

@@ -9,6 +9,10 @@ A claim is an open range (lower, upper) for the mean effect.
 *Supported* (*refuted*): Holm's adjusted p ≤ α and the whole 1 − α interval lies inside the range (beyond an end); else
 *inconclusive*. Both are asked, so the exact test keeps α even where the bootstrap interval is too narrow. For a claim
 with two ends p_for is Schuirmann's two one-sided tests (1987).
+
+The trap: the test is exact where effects are symmetric about an end, as paired differences of two arms that do not
+differ are about 0. Skewed effects with their mean at an end are misjudged more often than α: of a positive quantity
+give the logarithm.
 """
 
 import math
