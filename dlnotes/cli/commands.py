@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise LabError("lab.main runs on import; guard it: if __name__ == '__main__': lab.main(__file__)")
     try:
         with commands.make_context("dlnotes", list(sys.argv[1:] if arguments is None else arguments)) as context:
-            return commands.invoke(context) or 0
+            code = commands.invoke(context) or 0
+            sys.stdout.flush()
+            return code
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:

@@ -129,5 +129,5 @@ def write_report(runs: Path, out: Path) -> None:
     if not runs.exists():
         raise LabError(f"no runs in {runs}; `dlnotes run headline{runs_option(runs)}` makes some")
     devices.configure()
-    place = report.build(runs, out)
-    print(place if place.suffix == ".html" else place / "index.html")
+    notes = screen(stderr=True)
+    print(report.build(runs, out, note=lambda text: say(notes, text)))

@@ -117,9 +117,10 @@ def is_word(value: Any) -> bool:
 
 
 def is_numeric(value: Any) -> bool:
-    """A number, an array of numbers, or a pytree of such with at least one leaf."""
-    leaves = jax.tree.leaves(value)
-    return bool(leaves) and all(is_number_array(leaf) or (is_number(leaf) and fits_64_bits(leaf)) for leaf in leaves)
+    """A number, an array of numbers, or a NamedTuple of such."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return bool(value) and all(is_numeric(each) for each in value)
+    return is_number_array(value) or (is_number(value) and fits_64_bits(value))
 
 
 def fits_64_bits(leaf: Any) -> bool:
