@@ -59,7 +59,8 @@ def load(dataset: str = "digits") -> Images:
     `mnist`, `fashion_mnist`: 60,000 + 10,000 of 28×28×1, their own split, from IDX files (plain or .gz) in
     `$DLNOTES_DATA/<dataset>`, in `~/.cache/dlnotes/data/<dataset>` or where the Debian package puts them.
 
-    Raises `ValueError` for an unknown dataset or a wrong SHA-256, `FileNotFoundError` for a missing file, each with the mend.
+    Raises `ValueError` for an unknown dataset or a wrong SHA-256, `FileNotFoundError` for a missing file; both name the
+    mend.
     """
     if dataset not in DATASETS:
         nearest = difflib.get_close_matches(dataset, DATASETS, n=1, cutoff=0.0)[0]
@@ -70,7 +71,7 @@ def load(dataset: str = "digits") -> Images:
 def standardize(images: Images, axes: tuple[int, ...] = (0,)) -> Images:
     """x := (x − μ)/σ for both sets, with μ, σ of the *training* images over `axes`.
 
-    (0,) standardizes each pixel, where one that is nearly constant in training can reach hundreds in the test set (MNIST);
+    (0,) standardizes each pixel: one that is nearly constant in training can reach hundreds in the test set (MNIST).
     (0, 1, 2) standardizes each channel. Constant pixels (four of the training digits: σ = 0) become 0,
     not 0/0, in both sets. Source: formulas 2.3.1; μ is taken away before squaring, since the printed
     mean of squares minus squared mean cancels in float32.

@@ -1,0 +1,60 @@
+"""A multilayer perceptron whose equal hidden layers are scanned: fifty layers compile like five."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import Initializer
+from jaxtyping import Array, Float
+
+from dlnotes.nn import initializers
+
+
+class Dense(nn.Module):
+    """h′ = φ(W h + b), also given out as what a scan collects."""
+
+    width: int
+    activation: Callable[[Array], Array]
+    kernel_init: Initializer
+
+    @nn.compact
+    def __call__(self, h: Float[Array, "batch units"], _: None = None) -> tuple[Array, Array]:
+        h = self.activation(nn.Dense(self.width, kernel_init=self.kernel_init)(h))
+        return h, h
+
+
+class MLP(nn.Module):
+    """h_l = φ(W_l h_{l−1} + b_l) for l = 1 … L − 1, h₀ = x; y = W_L h_{L−1} + b_L; L = `depth` ≥ 2 weight layers.
+
+    Inputs are flattened after their first axis. Biases begin at 0. Source: ee147 Neural Networks.
+    """
+
+    depth: int
+    width: int
+    outputs: int
+    activation: Callable[[Array], Array] = nn.relu
+    kernel_init: Initializer = initializers.normal(initializers.RULES["he_fan_in"])
+
+    @nn.compact
+    def trace(
+        self, x: Float[Array, "batch *features"]
+    ) -> tuple[Float[Array, "batch outputs"], Float[Array, "layers batch width"]]:
+        """The outputs, and the activations h₁ … h_{L−1} of all hidden layers."""
+        if self.depth < 2:
+            raise ValueError(f"an MLP has a hidden and an output layer: depth is 2 or more, got {self.depth}")
+        shared = (self.width, self.activation, self.kernel_init)
+        first, _ = Dense(*shared, name="first")(x.reshape(x.shape[0], -1))
+        hidden = nn.scan(Dense, variable_axes={"params": 0}, split_rngs={"params": True}, length=self.depth - 2)
+        last, others = hidden(*shared, name="hidden")(first, None)
+        y = nn.Dense(self.outputs, kernel_init=self.kernel_init, name="output")(last)
+        return y, jnp.concatenate([first[None], others])
+
+    def __call__(self, x: Float[Array, "batch *features"]) -> Float[Array, "batch outputs"]:
+        """The outputs alone."""
+        return self.trace(x)[0]
+
+
+def parameter_count(params: object) -> int:
+    """How many numbers a network learns: Σ over layers of (n_in + 1)·n_out for an MLP."""
+    return sum(jnp.size(leaf) for leaf in jax.tree.leaves(params))
