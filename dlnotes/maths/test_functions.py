@@ -1,24 +1,24 @@
 """Functions with known minima and saddles to try an optimizer on."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
 
-def rosenbrock(x: Float[Array, "n"]) -> Float[Array, ""]:
+def rosenbrock(x: Float[Array, " n"]) -> Float[Array, ""]:
     """Σᵢ 100(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)²: a curved, flat valley; minimum 0 at (1, …, 1).
 
-    The customary start in two dimensions is (−1.2, 1) (Nocedal and Wright). From n = 4 there is also a local minimum near (−1, 1, …, 1).
+    The customary start in two dimensions is (−1.2, 1) (Nocedal & Wright). For n = 4 to 7 there is also a local minimum
+    near (−1, 1, …, 1).
     """
     return jnp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
 
 
-def double_well(x: Float[Array, "n"]) -> Float[Array, ""]:
-    """¼x₁⁴ − ½x₁² + ½Σᵢ₌₂ xᵢ²: minima −¼ at (±1, 0, …), between them a saddle 0 at the origin, with one downward direction.
+def double_well(x: Float[Array, " n"]) -> Float[Array, ""]:
+    """¼x₁⁴ − ½x₁² + ½Σᵢ₌₂ xᵢ²: minima −¼ at (±1, 0, …), between them a saddle 0 at the origin with one way down.
 
-    Descent from x₁ = 0 never leaves the saddle: the plane x₁ = 0 is what it attracts.
+    Descent that starts with x₁ = 0 ends at the saddle. Newton's method ends there from all |x₁| < 1/√5: on x₁ its step
+    is x → 2x³/(3x² − 1), and ±1/√5 change places.
     """
     return 0.25 * x[0] ** 4 - 0.5 * x[0] ** 2 + 0.5 * jnp.sum(x[1:] ** 2)
 

@@ -1,6 +1,4 @@
-"""One compiled loop for every optimizer: until the gradient is small, the steps are spent, or nothing more can be done."""
-
-from __future__ import annotations
+"""One compiled loop for every optimizer: until the gradient is small, the steps are spent, or nothing helps."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,16 +15,16 @@ CONVERGED, OUT_OF_STEPS, NO_DESCENT, NOT_FINITE = range(4)
 class Trajectory(NamedTuple):
     """f and the measure of convergence at each of the first points, x₀ first; NaN after the end."""
 
-    fun: Float[Array, "points"]
-    residual: Float[Array, "points"]
+    fun: Float[Array, " points"]
+    residual: Float[Array, " points"]
 
 
 class Result(NamedTuple):
     """Where a minimization ended, with the names of `scipy.optimize.OptimizeResult`.
 
     `status`: 0 converged, 1 out of steps, 2 the line search found no lower point, 3 not finite. `success`: status 0.
-    `nit` steps, `nfev` values, `njev` gradients, `nhev` dense Hessians, `nhvp` Hessian-vector products. `state`: the optimizer's own,
-    where its skipped pairs, fallbacks and negative curvatures are counted.
+    `nit` steps, `nfev` values, `njev` gradients, `nhev` dense Hessians, `nhvp` Hessian-vector products. `state` is the
+    optimizer's own, where its skipped pairs, fallbacks and negative curvatures are counted.
     """
 
     x: Any
@@ -71,11 +69,11 @@ def minimize(
     residual: Callable[[Any, Array, Any], Array] = gradient_norm,
     trace: int = 0,
 ) -> Result:
-    """Follow `method` from x₀ until residual(x, f(x), ∇f(x)) ≤ tol: one `lax.while_loop`, to be jitted or vmapped over starting points.
+    """Follow `method` from x₀ until residual(x, f(x), ∇f(x)) ≤ tol: one `lax.while_loop`, to be jitted or vmapped.
 
-    `method` is any `optax.GradientTransformation`; it is handed value, grad and value_fn, as line searches and second-order methods need.
-    `tol` and `max_iters` may be traced. `trace` keeps f and the residual of the first so many steps. A vmapped call runs until its last
-    member is done; members that are done stay as they are.
+    `method` is any `optax.GradientTransformation`; it is handed value, grad and value_fn, as line searches and
+    second-order methods need. `tol` and `max_iters` may be traced. `trace` keeps f and the residual of so many first
+    steps. A vmapped call runs until its last member is done; those that are done stay as they are.
     """
     method = optax.with_extra_args_support(method)
     x0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf, jnp.float32)), x0)
