@@ -100,6 +100,8 @@ def error_of(capsys, *arguments):
         (["run", "relu", "--sweep", f"size={','.join(map(str, range(1, 600)))}"], "599 programs to compile"),
         (["run", "relu", "--runs", "descent.py"], "descent.py is a file, a folder is wanted"),
         (["run", "relu", "--runs", "descent.py/x"], "cannot write in"),
+        (["run", "x" * 5000], "no experiment 'xxx"),
+        (["run", "relu", "--runs", "x" * 5000], "cannot write in"),
         (["show", "all"], "all is 2 experiments; name one: units/relu, vision/pooling"),
         (["show", "rulu"], "did you mean relu?"),
         (["report", "--runs", "nowhere"], "no runs in nowhere"),

@@ -4,7 +4,7 @@ import ast
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,17 +121,25 @@ def resolve_word(word: str, known: list[Entry]) -> list[Entry]:
 
 def own_file(word: str, known: list[Entry]) -> Entry:
     """The experiment in a file named by its path."""
-    path = Path(word).expanduser()
-    if path.is_file() and path.suffix == ".py":
+    path = Path(word)
+    if is_there(path, Path.is_file) and path.suffix == ".py":
         path = path.resolve()
         same = [entry for entry in known if entry.path.resolve() == path]
         return same[0] if same else Entry(path.stem, "", read_question(path) or "", path)
     if path.suffix == ".py":
         complain(f"no file {word}; give the path of an experiment file, or a name that `dlnotes list` shows")
-    if path.is_dir() and (os.sep in word or word in (".", "..")):
+    if is_there(path, Path.is_dir) and (os.sep in word or word in (".", "..")):
         complain(f"{word} is a folder; give the path of an experiment file in it")
     choices = [name for entry in known for name in (entry.path.stem, entry.name)] + [*CHAPTERS, "headline", "all"]
     return complain(f"no experiment {word!r}{nearest(word, choices)}; `dlnotes list` shows every name")
+
+
+def is_there(path: Path, wanted: Callable[[Path], bool]) -> bool:
+    """Whether a file or folder is there and may be seen; a word too long for a path is not."""
+    try:
+        return wanted(path)
+    except OSError:
+        return False
 
 
 def complain(message: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """Files that a reader sees whole or not at all."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -39,10 +40,12 @@ def sweep_temporaries(folder: Path) -> None:
 
 def writable_folder(folder: Path) -> Path:
     """Create `folder` where needed and return its absolute path; raises `LabError` if it cannot hold files."""
-    folder = folder.expanduser().absolute()
-    if folder.exists() and not folder.is_dir():
-        raise LabError(f"{folder} is a file, a folder is wanted; name another folder or move the file away")
+    with contextlib.suppress(RuntimeError):  # a user that does not exist: the name is taken as it is
+        folder = folder.expanduser()
+    folder = folder.absolute()
     try:
+        if folder.exists() and not folder.is_dir():
+            raise LabError(f"{folder} is a file, a folder is wanted; name another folder or move the file away")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
