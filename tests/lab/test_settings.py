@@ -22,7 +22,7 @@ def simulate(key, *, gain: Array, steps: int = 5) -> Trial:
     return Trial(lambda: key)
 
 
-def measure(key, *, n: int, method: str = "newton"):
+def measure(key, *, n: int, method: str = "newton", scale: Array = 1.0):
     return (lambda x: x), (n,)
 
 
@@ -54,7 +54,7 @@ def test_standard_is_the_studies_as_written_with_their_defaults():
         "method": "sgd",
         "steps": 10,
     }
-    assert values(resolved, "timing") == {"n": (64, 128), "method": "newton"}
+    assert values(resolved, "timing") == {"n": (64, 128), "method": "newton", "scale": 1.0}
     assert apply(resolved) == (resolved, 16)
 
 
@@ -104,6 +104,8 @@ def test_counts_are_products_of_axes():
     training, timing = resolved.studies["training"], resolved.studies["timing"]
     assert (count_conditions(training), count_programs(training)) == (2 * 3 * 2 * 2, 2 * 2)
     assert (count_conditions(timing), count_programs(timing)) == (2 * 2, 2 * 2)
+    scaled, _ = apply(EXPERIMENT, overrides={"timing.scale": (1.0, 2.0, 3.0)})
+    assert count_programs(scaled.studies["timing"]) == 2 * 3  # a Cost measures each condition by itself
 
 
 def test_many_programs_are_warned_of_with_their_number_and_too_many_refused():
