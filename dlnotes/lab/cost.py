@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import xarray as xr
 
+from dlnotes.lab.devices import bytes_used
 from dlnotes.lab.interrupt import Interruption
 from dlnotes.lab.plan import Program
 from dlnotes.lab.progress import Progress
-from dlnotes.lab.results import dataset
+from dlnotes.lab.results import cost_dataset
 
 
 def measure(
@@ -20,7 +21,7 @@ def measure(
 
     The repeats go in rounds over all programs, so that a slow minute of the machine touches all alike.
     """
-    repeats = programs[0].study.repeats
+    repeats = programs[0].repeats
     prepared = []
     for program in programs:
         prepared.append(prepare(program, jax.random.key(root)))
@@ -36,7 +37,7 @@ def measure(
         progress.advance(repeat + 1, repeats)
         interruption.check(f"{programs[0].study_name}, round {repeat + 1} of {repeats}")
     datasets = [
-        labelled(program, seconds[i], compile_seconds, memory, outputs)
+        cost_dataset(program, seconds[i], compile_seconds, memory, outputs)
         for i, (program, (_, _, compile_seconds, memory, outputs)) in enumerate(zip(programs, prepared, strict=True))
     ]
     progress.finished(float(seconds.sum()))
@@ -50,19 +51,5 @@ def prepare(program: Program, key: jax.Array) -> tuple[Any, tuple, float, int, d
     began = time.perf_counter()
     compiled = jax.jit(function).lower(*arguments).compile()
     seconds = time.perf_counter() - began
-    memory = compiled.memory_analysis()
-    used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
     outputs = jax.device_get(jax.block_until_ready(compiled(*arguments)))
-    return compiled, arguments, seconds, used, outputs if isinstance(outputs, dict) else {}
-
-
-def labelled(program: Program, seconds: np.ndarray, compile_seconds: float, used: int, outputs: dict) -> xr.Dataset:
-    """One computation's Dataset."""
-    own = program.study.dims
-    measures: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {
-        name: (np.asarray(array)[None], tuple(own.get(name, ()))) for name, array in outputs.items()
-    }
-    measures["seconds"] = (seconds[None], ("repeat",))
-    measures["compile_seconds"] = (np.array([compile_seconds]), ())
-    measures["bytes"] = (np.array([used], float), ())
-    return dataset(program, measures, {})
+    return compiled, arguments, seconds, bytes_used(compiled), outputs if isinstance(outputs, dict) else {}

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import psutil
@@ -49,6 +50,12 @@ def memory_budget() -> int:
     if statistics:
         return int(0.9 * (statistics["bytes_limit"] - statistics["bytes_in_use"]))
     return int(0.6 * psutil.virtual_memory().available) // jax.local_device_count()
+
+
+def bytes_used(compiled: jax.stages.Compiled) -> int:
+    """Bytes that a compiled program takes on a device: temporaries, arguments and outputs, as XLA counts them."""
+    memory: Any = compiled.memory_analysis()
+    return memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
 
 
 def describe() -> dict[str, str | int]:

@@ -18,7 +18,7 @@ from dlnotes.lab.devices import trial_mesh
 from dlnotes.lab.interrupt import Interruption
 from dlnotes.lab.plan import Program
 from dlnotes.lab.progress import Progress
-from dlnotes.lab.results import dataset
+from dlnotes.lab.results import trials_dataset
 
 CALL_SECONDS = 1.0  # a call to the device ends after about this long, so that progress shows and Ctrl-C is heard
 
@@ -112,23 +112,15 @@ class Runner:
         """Trials on each device."""
         return self.padded // self.mesh.size
 
-    def windows(self) -> list[tuple[int, int]]:
-        """The record windows [start, stop)."""
-        edges = [*range(0, self.shape.steps, self.shape.every), self.shape.steps]
-        return list(itertools.pairwise(edges))
-
     def blank_records(self) -> dict[str, np.ndarray]:
         """Room on the host for every record: [windows, trials, ...]."""
-        kinds = {
-            k: (v.shape, np.float64 if v.dtype == np.float64 else np.float32) for k, v in self.shape.metrics.items()
-        }
-        kinds |= {k: (v.shape, v.dtype) for k, v in self.shape.probes.items()}
-        return {k: np.zeros((len(self.windows()), self.trials, *shape), dtype) for k, (shape, dtype) in kinds.items()}
+        rows = len(self.shape.stops)
+        return {k: np.zeros((rows, self.trials, *v.shape), v.dtype) for k, v in self.shape.records.items()}
 
     def segments(self, advance: Any, carry: Any, records: dict[str, np.ndarray], done: int) -> Any:
         """Run from step `done` to the end; a checkpoint ends each segment."""
         pace = Pace()
-        for row, (start, stop) in enumerate(self.windows()):
+        for row, (start, stop) in enumerate(itertools.pairwise([0, *self.shape.stops])):
             while max(start, done) < stop:
                 t0 = max(start, done)
                 t1 = min(stop, t0 + pace.steps)
@@ -153,24 +145,15 @@ class Runner:
     def gather(
         self, records: dict[str, np.ndarray], measures: dict[str, np.ndarray], first_bad: np.ndarray
     ) -> xr.Dataset:
-        """Everything measured as one labelled Dataset."""
+        """Everything measured as one labelled Dataset; trials that were not finite go into the account."""
+        measures = {name: array[: self.trials] for name, array in measures.items()}
         finite = np.ones(self.trials, bool)
         for array in measures.values():
             if np.issubdtype(array.dtype, np.inexact):
-                finite &= np.isfinite(array[: self.trials].reshape(self.trials, -1)).all(1)
-        bad = np.where(first_bad[: self.trials] >= 0, first_bad[: self.trials], np.where(finite, -1, self.shape.steps))
-        self.account.first_bad = [int(b) for b in bad]
-        named = {k: (self.by_condition(v[: self.trials]), ("seed", *self.own(k))) for k, v in measures.items()}
-        for name, array in records.items():
-            named[name] = (self.by_condition(np.moveaxis(array, 0, 1)), ("seed", "step", *self.own(name)))
-        steps = [stop for _, stop in self.windows()] if self.shape.steps else []
-        return dataset(self.program, named, {"step": steps, "seed": np.arange(self.setting.seeds)})
-
-    def own(self, name: str) -> tuple[str, ...]:
-        return tuple(self.program.study.dims.get(name, ()))
-
-    def by_condition(self, array: np.ndarray) -> np.ndarray:
-        return array.reshape(self.program.conditions, self.setting.seeds, *array.shape[1:])
+                finite &= np.isfinite(array.reshape(self.trials, -1)).all(1)
+        first_bad = first_bad[: self.trials]
+        self.account.first_bad = np.where((first_bad < 0) & ~finite, self.shape.steps, first_bad).tolist()
+        return trials_dataset(self.program, self.setting.seeds, self.shape.stops, records, measures)
 
 
 class Pace:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from dlnotes.lab.devices import cache_folder, memory_budget
+from dlnotes.lab.devices import bytes_used, cache_folder, memory_budget
 from dlnotes.lab.errors import RunFailed
 from dlnotes.lab.files import atomic_write
 
@@ -42,8 +42,7 @@ def fitting(runner: "Runner", carry: Any) -> tuple[int, Any]:
     group, budget = runner.local, memory_budget()
     while True:
         program = runner.compile_advance(group, carry)
-        memory = program.memory_analysis()
-        needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+        needed = bytes_used(program)
         if needed <= budget or group == 1:
             return group, program
         smaller = max(1, min(group // 2, int(group * budget / needed)))

@@ -10,7 +10,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.plan import Program
-from dlnotes.lab.trial import Trial
+from dlnotes.lab.trial import Trial, stay
 
 SHARDED = PartitionSpec("trial")
 WHOLE = PartitionSpec()
@@ -40,6 +40,19 @@ class Shape(NamedTuple):
     probes: dict[str, jax.ShapeDtypeStruct]
     measures: dict[str, jax.ShapeDtypeStruct]
 
+    @property
+    def stops(self) -> list[int]:
+        """The numbers of steps after which there is a record."""
+        return [*range(self.every, self.steps, self.every), self.steps] if self.steps else []
+
+    @property
+    def records(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """A record's arrays: means of the metrics, and the probes."""
+        means = {
+            k: jax.ShapeDtypeStruct(v.shape, jnp.result_type(v.dtype, jnp.float32)) for k, v in self.metrics.items()
+        }
+        return means | self.probes
+
 
 def make_trial(program: Program, inputs: Inputs, data: Any) -> Trial:
     """The trial of one seed under one condition."""
@@ -57,10 +70,9 @@ def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
         if not isinstance(trial, Trial):
             raise LabError(f"{program.label}: the trial returned {type(trial).__name__}, a lab.Trial is wanted")
         state, t = trial.init(), jnp.zeros((), int)
-        after, metrics = trial.step(state, t) if trial.step else (state, {})
+        after, metrics = trial.step(state, t)
         check_same(program, state, after)
-        probes = trial.probe(after, t) if trial.probe else {}
-        return metrics, probes, trial.finish(after) if trial.finish else {}
+        return metrics, trial.probe(after, t), trial.finish(after)
 
     metrics, probes, measures = jax.eval_shape(whole, inputs, data)
     trial = seen["trial"]
@@ -69,9 +81,22 @@ def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
         raise LabError(
             f"{program.label}: metrics, probe and finish must give measures of different names, got {names or 'none'}"
         )
-    if trial.step is not None and (trial.steps < 1 or trial.every < 1):
+    if trial.step is not stay and (trial.steps < 1 or trial.every < 1):
         raise LabError(f"{program.label}: steps and every must be 1 or more, got {trial.steps} and {trial.every}")
-    return Shape(trial.steps if trial.step else 0, trial.every, metrics, probes, measures)
+    check_dims(program, metrics | probes | measures)
+    return Shape(trial.steps, trial.every, metrics, probes, measures)
+
+
+def check_dims(program: Program, measures: dict[str, jax.ShapeDtypeStruct]) -> None:
+    """The study's `dims` must name measures that there are, one name for each of their dimensions."""
+    for name, dims in program.study.dims.items():
+        if name not in measures:
+            raise LabError(f"{program.label}: dims names {name!r}, there is {', '.join(measures)}")
+        if len(dims) != len(measures[name].shape):
+            shape = list(measures[name].shape)
+            raise LabError(
+                f"{program.label}: dims gives {name} the names {dims}, its shape is {shape}: one name for each"
+            )
 
 
 def check_same(program: Program, before: Any, after: Any) -> None:
@@ -99,7 +124,7 @@ def begin(program: Program, shape: Shape) -> Callable:
     """One trial's start: (inputs, data) → carry."""
 
     def start(inputs: Inputs, data: Any) -> Carry:
-        sums = jax.tree.map(lambda m: jnp.zeros(m.shape, jnp.result_type(m.dtype, jnp.float32)), shape.metrics)
+        sums = {name: jnp.zeros(shape.records[name].shape, shape.records[name].dtype) for name in shape.metrics}
         return Carry(make_trial(program, inputs, data).init(), sums, jnp.array(-1, jnp.int32))
 
     return start
@@ -124,10 +149,9 @@ def advance(program: Program, shape: Shape) -> Callable:
         fresh = carry._replace(sums=jax.tree.map(lambda x: jnp.where(t0 == start, jnp.zeros_like(x), x), carry.sums))
         carry = jax.lax.fori_loop(t0, t1, body, fresh)
         record = jax.tree.map(lambda total: total / (t1 - start).astype(total.dtype), carry.sums)
-        if trial.probe:
-            blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shape.probes)
-            record |= jax.lax.cond(t1 == stop, lambda: trial.probe(carry.state, t1), lambda: blank)
-        return carry, record
+        blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shape.probes)
+        probes = jax.lax.cond(t1 == stop, lambda: trial.probe(carry.state, t1), lambda: blank)
+        return carry, record | probes
 
     return run
 
@@ -137,7 +161,7 @@ def end(program: Program) -> Callable:
 
     def finish(carry: Carry, inputs: Inputs, data: Any) -> tuple[dict[str, Array], Array]:
         trial = make_trial(program, inputs, data)
-        return trial.finish(carry.state) if trial.finish else {}, carry.first_bad
+        return trial.finish(carry.state), carry.first_bad
 
     return finish
 

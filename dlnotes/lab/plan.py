@@ -39,6 +39,11 @@ class Program:
         return ", ".join([self.study_name, *here])
 
     @property
+    def repeats(self) -> int:
+        """How often a cost study measures; 0 for trials."""
+        return self.study.repeats if isinstance(self.study, Cost) else 0
+
+    @property
     def conditions(self) -> int:
         return int(np.prod([len(axis.labels) for axis in self.data_axes], initial=1))
 

@@ -35,6 +35,37 @@ class Results(Mapping):
         return "\n".join(f"{name}: {dataset!r}" for name, dataset in self.studies.items())
 
 
+def trials_dataset(
+    program: Program,
+    seeds: int,
+    stops: list[int],
+    records: Mapping[str, np.ndarray],
+    measures: Mapping[str, np.ndarray],
+) -> xr.Dataset:
+    """The Dataset of trials, seeds varying fastest: records [stops, trials, ...], measures [trials, ...]."""
+
+    def by_condition(array: np.ndarray) -> np.ndarray:
+        return array.reshape(program.conditions, seeds, *array.shape[1:])
+
+    own = {name: tuple(program.study.dims.get(name, ())) for name in (*records, *measures)}
+    named = {name: (by_condition(array), ("seed", *own[name])) for name, array in measures.items()}
+    for name, array in records.items():
+        named[name] = (by_condition(np.moveaxis(array, 0, 1)), ("seed", "step", *own[name]))
+    return dataset(program, named, {"step": stops, "seed": np.arange(seeds)})
+
+
+def cost_dataset(program: Program, seconds: np.ndarray, compile_seconds: float, used: int, outputs: dict) -> xr.Dataset:
+    """The Dataset of one computation: seconds by repeat, seconds of compiling, bytes, its own outputs."""
+    own = program.study.dims
+    measures: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {
+        name: (np.asarray(array)[None], tuple(own.get(name, ()))) for name, array in outputs.items()
+    }
+    measures["seconds"] = (seconds[None], ("repeat",))
+    measures["compile_seconds"] = (np.array([compile_seconds]), ())
+    measures["bytes"] = (np.array([used], float), ())
+    return dataset(program, measures, {})
+
+
 def dataset(
     program: Program, measures: Mapping[str, tuple[np.ndarray, tuple[str, ...]]], coordinates: Mapping[str, Any]
 ) -> xr.Dataset:
@@ -62,7 +93,7 @@ def combine(parts: list[tuple[Program, xr.Dataset]]) -> xr.Dataset:
     first = parts[0][0]
     by_place = {program.place: part for program, part in parts}
 
-    def nest(place: tuple[int, ...]):
+    def nest(place: tuple[int, ...]) -> Any:
         if len(place) == len(first.static_axes):
             return by_place[place]
         return [nest((*place, i)) for i in range(len(first.static_axes[len(place)].labels))]

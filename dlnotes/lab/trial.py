@@ -12,6 +12,16 @@ State = Any
 Measures = dict[str, Array]
 
 
+def stay(state: State, _: Array) -> tuple[State, Measures]:
+    """The step of a trial without steps."""
+    return state, {}
+
+
+def nothing(*_: Any) -> Measures:
+    """No measures."""
+    return {}
+
+
 class Trial(NamedTuple):
     """What happens to one seed under one condition.
 
@@ -21,9 +31,9 @@ class Trial(NamedTuple):
     """
 
     init: Callable[[], State]
-    step: Callable[[State, Array], tuple[State, Measures]] | None = None
-    finish: Callable[[State], Measures] | None = None
-    probe: Callable[[State, Array], Measures] | None = None
+    step: Callable[[State, Array], tuple[State, Measures]] = stay
+    finish: Callable[[State], Measures] = nothing
+    probe: Callable[[State, Array], Measures] = nothing
     steps: int = 0
     every: int = 1
 
@@ -61,8 +71,8 @@ def supervised(
     batch: int,
     steps: int,
     every: int = 1,
-    finish: Callable[[Any], Measures] | None = None,
-    probe: Callable[[Any], Measures] | None = None,
+    finish: Callable[[Any], Measures] = nothing,
+    probe: Callable[[Any], Measures] = nothing,
 ) -> Trial:
     """Minibatch training of one network.
 
@@ -90,8 +100,8 @@ def supervised(
     return Trial(
         init,
         step,
-        finish=None if finish is None else lambda state: finish(state.params),
-        probe=None if probe is None else lambda state, t: probe(state.params),
+        finish=lambda state: finish(state.params),
+        probe=lambda state, t: probe(state.params),
         steps=steps,
         every=every,
     )

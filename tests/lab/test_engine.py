@@ -291,7 +291,8 @@ def test_an_error_in_a_trial_names_its_line(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
         '"""Mine?"""\nfrom jax import Array\nfrom dlnotes import lab\n\n'
-        "def trial(key, *, x: Array) -> lab.Trial:\n    return lab.Trial(lambda: x, finish=lambda s: {'a': nothing})\n\n"
+        "def trial(key, *, x: Array) -> lab.Trial:\n"
+        "    return lab.Trial(lambda: x, finish=lambda s: {'a': nothing})\n\n"
         "EXPERIMENT = lab.Experiment(__doc__, {'s': lab.Study(trial, {'x': 1.0})})\n"
     )
     with pytest.raises(LabError, match=r"mine.py, line 6: .*NameError: name 'nothing'"):
@@ -310,3 +311,39 @@ def test_a_full_disk_is_one_line_and_loses_nothing(bowl, tmp_path, monkeypatch):
     monkeypatch.undo()
     assert not list(tmp_path.rglob("*.tmp"))
     assert lab.run(only(bowl, "draws"), seeds=2, runs=tmp_path).draws.sizes["seed"] == 2
+
+
+def predicting(bowl, effect, tmp_path, **changes):
+    prediction = lab.Greater("mine", "something", effect, source="this file")
+    experiment = replace(only(bowl, "descent"), predictions=(prediction,))
+    return lab.run(experiment, seeds=2, runs=tmp_path, steps=4, every=2, **changes)
+
+
+@pytest.mark.parametrize(
+    ("effect", "message"),
+    [
+        (lambda r: r.descent.fnal.sel(width=3, rate="low"), "has no attribute 'fnal'|fnal"),
+        (lambda r: r.descent.final.sel(width=3), "dimensions .rate, seed"),
+        (lambda r: r.descent.final.sel(width=3, rate="lo"), "lo"),
+        (lambda r: r.descent.final.sel(width=3).mean("rat"), "rat"),
+    ],
+)
+def test_a_prediction_that_does_not_fit_is_told_before_the_run(bowl, tmp_path, effect, message):
+    with pytest.raises(LabError, match=message):
+        predicting(bowl, effect, tmp_path)
+    assert not list(tmp_path.rglob("results.nc"))
+
+
+def test_a_prediction_about_conditions_left_out_is_not_tested(bowl, tmp_path):
+    run = predicting(bowl, lambda r: r.descent.final.sel(width=5, rate="low"), tmp_path, width=(3,))
+    (verdict,) = run.verdicts
+    assert verdict.verdict == "inconclusive"
+    assert verdict.reason.startswith("not tested")
+
+
+def test_dims_that_do_not_fit(bowl, tmp_path):
+    descent = bowl.studies["descent"]
+    for dims, message in (({"y": ("unit",)}, "dims names 'y'"), ({"x": ("a", "b")}, "one name for each")):
+        experiment = replace(only(bowl, "descent"), studies={"descent": replace(descent, dims=dims)})
+        with pytest.raises(LabError, match=message):
+            lab.run(experiment, seeds=2, runs=tmp_path)

@@ -6,9 +6,9 @@ from typing import Any
 
 from dlnotes.lab import settings
 from dlnotes.lab.discover import CHAPTERS
-from dlnotes.lab.engine import readable
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.experiment import Experiment
+from dlnotes.lab.manifest import readable
 from dlnotes.lab.report.runs import Stored
 
 

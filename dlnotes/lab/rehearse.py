@@ -1,0 +1,89 @@
+"""A rehearsal: predictions are tried on invented results of the right shape, so that a slip shows before a long run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from dlnotes.lab import lift
+from dlnotes.lab.errors import LabError
+from dlnotes.lab.execute import all_inputs
+from dlnotes.lab.experiment import Cost, Experiment
+from dlnotes.lab.plan import Program, study_programs
+from dlnotes.lab.predictions import judge
+from dlnotes.lab.results import Results, combine, cost_dataset, trials_dataset
+
+SEEDS = 2
+
+
+def rehearse(experiment: Experiment, data_of: Callable[[Program], Any]) -> None:
+    """Judge every prediction on invented results; raises `LabError` where one does not fit, naming what there is."""
+    if not experiment.predictions:
+        return
+    studies = {name: invent(name, study, data_of) for name, study in experiment.studies.items()}
+    results = Results({name: dataset for name, dataset in studies.items() if dataset is not None})
+    for prediction in experiment.predictions:
+        try:
+            judge([prediction], results)
+        except LabError as error:
+            if is_slip(error) and len(results) == len(studies):
+                raise
+        except (ArithmeticError, TypeError, RuntimeError):
+            continue  # numbers drawn at random need not suit a fit or a root search: the real ones will tell
+
+
+def is_slip(error: LabError) -> bool:
+    """Whether an effect asked for a name or a dimension that is not there, and not merely for other numbers."""
+    cause = error.__cause__
+    return not isinstance(cause, ValueError | IndexError) or "dimension" in str(cause).lower()
+
+
+def invent(name: str, study: Any, data_of: Callable[[Program], Any]) -> xr.Dataset | None:
+    """A Dataset as the study would give, its numbers drawn at random; None for a cost study that only runs for real."""
+    programs = study_programs(name, study)
+    make = invent_cost if isinstance(study, Cost) else invent_trials
+    found = [make(program, data_of) for program in programs]
+    parts = [(program, dataset) for program, dataset in zip(programs, found, strict=True) if dataset is not None]
+    return combine(parts) if len(parts) == len(programs) else None
+
+
+def invent_trials(program: Program, data_of: Callable[[Program], Any]) -> xr.Dataset:
+    """The Dataset of one program of trials."""
+    shape = abstract(program, data_of(program))
+    trials = program.conditions * SEEDS
+    records = {k: drawn((len(shape.stops), trials, *v.shape), v.dtype) for k, v in shape.records.items()}
+    measures = {k: drawn((trials, *v.shape), v.dtype) for k, v in shape.measures.items()}
+    return trials_dataset(program, SEEDS, shape.stops, records, measures)
+
+
+def abstract(program: Program, data: Any) -> lift.Shape:
+    """What a trial of the program shows, found without running it."""
+    inputs = jax.eval_shape(lambda: all_inputs(program, 1, 0, 1))
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
+    return lift.trace(program, one, data)
+
+
+def invent_cost(program: Program, _: Callable[[Program], Any]) -> xr.Dataset | None:
+    """The Dataset of one computation, its own outputs found by tracing."""
+
+    def outputs(key):
+        function, arguments = program.study.function(key, **program.static)
+        return function(*arguments)
+
+    try:
+        found = jax.eval_shape(outputs, jax.random.key(0))
+    except (TypeError, ValueError):
+        return None  # `measure` prepares its arguments on the host: it cannot be traced
+    named = found if isinstance(found, dict) else {}
+    own = {k: drawn(v.shape, v.dtype) for k, v in named.items()}
+    return cost_dataset(program, drawn((program.repeats,), jnp.dtype(float)), 1.0, 1, own)
+
+
+def drawn(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Numbers between one half and three halves, ones where integers are wanted."""
+    if np.issubdtype(dtype, np.floating):
+        return np.random.default_rng(0).uniform(0.5, 1.5, shape).astype(dtype)
+    return np.ones(shape, dtype)
