@@ -62,12 +62,12 @@ def _claimed(verdict: Verdict, at) -> str:
 
 
 def _labels(verdict: Verdict, ends: list[float], at) -> list[str]:
-    """The margins in numbers below the floor; one label where two would touch; zero where there is room."""
-    if len(ends) == 2 and at(ends[1]) - at(ends[0]) < 2 * LABEL_ROOM:
-        target, within = words.number(verdict.target), words.number(verdict.margin)
+    """The margins in numbers below the floor; zero where there is room."""
+    if len(ends) == 2 and (verdict.target or at(ends[1]) - at(ends[0]) < 2 * LABEL_ROOM):
+        target, within = words.number(verdict.target, 4), words.number(verdict.margin)
         marks = [(at(verdict.target), f"{target} ± {within}")]
     else:
-        marks = [(at(end), text) for end, text in zip(ends, words.distinct(*ends), strict=True)]
+        marks = [(at(end), words.number(end)) for end in ends]
     zero = at(0.0)
     if 0 <= zero <= WIDTH and all(abs(zero - x) > LABEL_ROOM for x, _ in marks):
         marks.append((zero, "0"))

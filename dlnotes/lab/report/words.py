@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from dlnotes.lab.verdicts import Verdict
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -15,20 +17,11 @@ def number(value: float, digits: int = 3) -> str:
     """A number in `digits` significant digits, with a true minus sign and powers of ten in Unicode."""
     if not math.isfinite(value):
         return "not finite" if math.isnan(value) else ("∞" if value > 0 else "−∞")
-    text = f"{value:.{digits}g}"
+    text = f"{value + 0.0:.{digits}g}"  # + 0.0 makes −0 a 0
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPTS)}"
     return text.replace("-", "−")
-
-
-def distinct(*values: float) -> list[str]:
-    """The numbers in three digits, or in as many as keep unequal ones apart (at most eight)."""
-    finite = {value for value in values if math.isfinite(value)}
-    digits = 3
-    while digits < 8 and len({number(value, digits) for value in finite}) < len(finite):
-        digits += 1
-    return [number(value, digits) for value in values]
 
 
 def interval(verdict: Verdict) -> str:
@@ -37,17 +30,22 @@ def interval(verdict: Verdict) -> str:
         return "no effect"
     if not math.isfinite(verdict.low):
         return number(verdict.effect)
-    effect, low, high = aligned(verdict.effect, verdict.low, verdict.high)
-    return f"{effect} [{low}, {high}]"
+    effect, low, high, power = aligned(verdict.effect, verdict.low, verdict.high)
+    return f"{effect} [{low}, {high}]{power}"
 
 
 def aligned(*values: float) -> list[str]:
-    """The numbers to the decimal place that is the second digit of their spread."""
+    """The numbers with the same decimals, to the second digit of their spread or five digits of the largest, and their
+    common power of ten."""
     spread, largest = max(values) - min(values), max(map(abs, values))
-    decimals = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 9
-    if decimals > 6 or largest >= 1e5:
-        return distinct(*values)
-    return [f"{value:.{decimals}f}".replace("-", "−") for value in values]
+    if not largest:
+        return ["0"] * len(values) + [""]
+    exponent = math.floor(math.log10(largest))
+    scale = exponent if not -3 <= exponent < 5 else 0
+    second = 1 - math.floor(math.log10(spread)) if spread > 0 else 99
+    decimals = max(0, min(second, 4 - exponent) + scale)
+    texts = [f"{value / 10.0**scale:.{decimals}f}".replace("-", "−") for value in values]
+    return [*texts, f" × 10{str(scale).translate(SUPERSCRIPTS)}" if scale else ""]
 
 
 def claim(verdict: Verdict) -> str:
@@ -99,6 +97,13 @@ def moment(text: Any) -> str:
 def minus(text: str) -> str:
     """Text with true minus signs before its numbers."""
     return re.sub(r"(?<![\w.)])-(?=\d)", "−", text)
+
+
+def marked(text: str) -> Markup:
+    """Plain text for a page, with *emphasis* and `code`."""
+    safe = str(escape(text))
+    safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+    return Markup(re.sub(r"(?<![\w*])\*([^\s*][^*]*?)\*(?![\w*])", r"<em>\1</em>", safe))
 
 
 def setting(value: Any) -> str:
