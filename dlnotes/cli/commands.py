@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; what the user can mend is one line on stderr."""
     if discover.importing():
         raise LabError("lab.main runs on import; guard it: if __name__ == '__main__': lab.main(__file__)")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else XLA's own log lines stand among ours; errors still raise
     try:
         with commands.make_context("dlnotes", list(sys.argv[1:] if arguments is None else arguments)) as context:
             code = commands.invoke(context) or 0

@@ -25,7 +25,7 @@ def configure() -> None:
         "XLA_FLAGS", ""
     ):
         with contextlib.suppress(RuntimeError):  # the user's script has started JAX: the devices it has serve
-            jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+            jax.config.update("jax_num_cpu_devices", cores())
     if jax.config.jax_compilation_cache_dir is None:
         folder = cache_folder() / "xla"
         try:
@@ -35,6 +35,11 @@ def configure() -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def trial_mesh() -> Mesh:

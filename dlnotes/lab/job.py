@@ -53,7 +53,7 @@ class Job:
         self.experiment, self.preset, self.seeds, self.root, self.progress = experiment, preset, seeds, root, progress
         self.loaded: dict[Any, Any] = {}
         self.digest = source.digest(experiment.path) if experiment.path else source.digest_of_code(experiment)
-        self.settings = {name: manifest.readable(study.settings) for name, study in experiment.studies.items()}
+        self.settings = {name: manifest.settings(study) for name, study in experiment.studies.items()}
         identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.describe(), jax.__version__]
         self.id = f"{preset}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"
         self.folder = writable_folder(runs / (experiment.name or "unnamed") / self.id)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dlnotes.lab.execute import Account
+from dlnotes.lab.experiment import Cost, Study
 from dlnotes.lab.plan import Program
 
 
@@ -42,6 +43,11 @@ def not_finite(program: Program, account: Account, seeds: int) -> list[dict[str,
             where = {"study": program.study_name, "condition": labels}
             found.append(where | {"trials": len(bad), "of": seeds, "first_step": min(bad)})
     return found
+
+
+def settings(study: Study | Cost) -> dict[str, Any]:
+    """All that was set of a study."""
+    return readable(study.settings) | ({"repeats": study.repeats} if isinstance(study, Cost) else {})
 
 
 def readable(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """From an experiment's settings to programs: data conditions share one, static ones compile once each."""
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
+from dlnotes.lab import values
 from dlnotes.lab.experiment import Cost, Experiment, Study
-from dlnotes.lab.settings import schema
+from dlnotes.lab.parameters import schema
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,6 @@ class Program:
         return labels | {axis.name: axis.labels[i] for axis, i in zip(self.data_axes, where, strict=True)}
 
 
-def is_axis(value: Any) -> bool:
-    """A tuple, list or dict of values is an axis; a NamedTuple is one value."""
-    return isinstance(value, Mapping | list) or (isinstance(value, tuple) and not hasattr(value, "_fields"))
-
-
-def axis_of(name: str, value: Any) -> Axis:
-    """The axis of a setting with several values."""
-    if isinstance(value, Mapping):
-        return Axis(name, tuple(value), tuple(value.values()))
-    return Axis(name, tuple(value), tuple(value))
-
-
 def programs(experiment: Experiment) -> list[Program]:
     """Every program of an experiment whose settings have been checked, study by study."""
     return [program for name, study in experiment.studies.items() for program in study_programs(name, study)]
@@ -86,8 +74,9 @@ def study_programs(name: str, study: Study | Cost) -> list[Program]:
     static, fixed, static_axes, data_axes = {}, {}, [], []
     for key, value in study.settings.items():
         is_data = kinds[key] == "data" and isinstance(study, Study)
-        if is_axis(value):
-            (data_axes if is_data else static_axes).append(axis_of(key, value))
+        several = values.axis(value)
+        if several is not None:
+            (data_axes if is_data else static_axes).append(Axis(key, tuple(value), tuple(several)))
         else:
             (fixed if is_data else static)[key] = value
     found = []

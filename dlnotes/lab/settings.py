@@ -9,7 +9,7 @@ from dlnotes.lab.errors import LabError
 from dlnotes.lab.experiment import Cost, Experiment, Study
 from dlnotes.lab.parameters import Parameter, leading, name_of, schema
 from dlnotes.lab.suggest import nearest
-from dlnotes.lab.values import axis, check_one, check_value, harmonize
+from dlnotes.lab.values import axis, check_one, check_value, harmonize, is_number
 
 STANDARD_SEEDS = 16
 MOST_SEEDS = 1_000_000
@@ -105,16 +105,18 @@ def current(study: Study | Cost, parameter: Parameter) -> Any:
 
 
 def choose(value: Any, standing: Any) -> Any:
-    """An override as values: words that are labels of the standing axis become what they name, its type is kept."""
-    if isinstance(standing, Mapping):
-        if isinstance(value, str) and value in standing:
-            return standing[value]
-        several = axis(value)
-        if several and not isinstance(value, Mapping) and all(isinstance(v, str) and v in standing for v in several):
-            return {label: standing[label] for label in several}
+    """An override as values: words that are labels of the standing axis become what they name, its type is kept.
+
+    One value over an axis is an axis of one value: what selects from the results by its label still finds it.
+    """
+    if axis(value) is None and axis(standing):
+        value = (value,) if is_number(value) or isinstance(value, str) else {"given": value}
     several = axis(value)
     if several is None:
         return harmonize([value], standing)[0]
+    bare = isinstance(standing, Mapping) and not isinstance(value, Mapping)
+    if bare and all(isinstance(v, str) and v in standing for v in several):
+        return {label: standing[label] for label in several}
     values = harmonize(several, standing)
     return dict(zip(value, values, strict=True)) if isinstance(value, Mapping) else tuple(values)
 

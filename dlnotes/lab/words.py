@@ -28,8 +28,10 @@ def overrides(experiment: Experiment, preset: str, sets: Iterable[str], sweeps: 
             raise LabError(f"{option} {name}={text}: the number of seeds is set by --seeds")
         for study_name, parameter in settings.places(resolved, name):
             standing = settings.current(resolved.studies[study_name], parameter)
-            convert = parse if option == "--set" else parse_axis
-            found[f"{study_name}.{parameter.name}"] = convert(text, parameter, standing)
+            several = text.split(",") if option == "--sweep" else [text]
+            fixed = option == "--set" and not axis(standing)
+            value = parse(text, parameter, standing) if fixed else parse_axis(several, parameter, standing)
+            found[f"{study_name}.{parameter.name}"] = value
     return found
 
 
@@ -42,9 +44,9 @@ def split(option: str, text: str) -> tuple[str, str]:
     return name, value
 
 
-def parse_axis(text: str, parameter: Parameter, standing: Any) -> Any:
-    """The axis that `V1,V2,...` means: labels keep their names, and beside them other values are named too."""
-    words = [word.strip() for word in text.split(",")]
+def parse_axis(texts: list[str], parameter: Parameter, standing: Any) -> Any:
+    """The axis that words mean: labels keep their names, and beside them other values are named too."""
+    words = [word.strip() for word in texts]
     labels = labels_of(standing)
     values = [parse(word, parameter, standing) for word in words]
     if labels.keys().isdisjoint(words):

@@ -62,7 +62,7 @@ def test_a_name_reaches_every_study_that_has_it_and_study_dot_name_one():
     quick, seeds = apply(EXPERIMENT, "quick")
     assert seeds == 4
     assert [values(quick, study)["steps"] for study in ("training", "theory")] == [2, 2]
-    assert values(quick)["depth"] == 10
+    assert values(quick)["depth"] == (10,)
     assert quick.studies["timing"].repeats == 5
     full, seeds = apply(EXPERIMENT, "full")
     assert seeds == 64
@@ -80,13 +80,13 @@ def test_study_dot_name_wins_whatever_the_order(order):
 
 def test_overrides_win_over_presets_and_an_explicit_number_of_seeds_over_all():
     resolved, seeds = apply(EXPERIMENT, "quick", {"depth": 3, "seeds": 9})
-    assert (values(resolved)["depth"], seeds) == (3, 9)
+    assert (values(resolved)["depth"], seeds) == ((3,), 9)
     assert apply(EXPERIMENT, "quick", {"seeds": 9}, seeds=2)[1] == 2
 
 
 def test_the_word_of_a_label_stands_for_its_value():
     fixed, _ = apply(EXPERIMENT, overrides={"gain": "he"})
-    assert (values(fixed)["gain"], values(fixed, "theory")["gain"]) == (2.0, 2.0)
+    assert (values(fixed)["gain"], values(fixed, "theory")["gain"]) == ({"he": 2.0}, {"he": 2.0})
     swept, _ = apply(EXPERIMENT, overrides={"theory.gain": ("he", "xavier")})
     assert list(values(swept, "theory")["gain"].items()) == [("he", 2.0), ("xavier", 1.0)]
 

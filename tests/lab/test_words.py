@@ -50,17 +50,17 @@ def asked(sets=(), sweeps=()):
     ("text", "wanted"),
     [
         ("a.depth=5", 5),
-        ("a.gain=he", 2.0),
-        ("a.gain=3", 3.0),
+        ("a.gain=he", {"he": 2.0}),
+        ("a.gain=3", (3.0,)),
         ("a.rate=1", 1.0),
         ("a.rate = 1e-3", 0.001),
         ("a.method=adam", "adam"),
         ("a.method=a=b", "a=b"),
         ("a.bias=true", True),
         ("a.bias=False", False),
-        ("a.betas=usual", Betas(0.9, 0.999)),
-        ("a.width=8", 0.5),
-        ("a.width=9", 9.0),
+        ("a.betas=usual", {"usual": Betas(0.9, 0.999)}),
+        ("a.width=8", {8: 0.5}),
+        ("a.width=9", (9.0,)),
     ],
 )
 def test_set_fixes_a_setting(text, wanted):
