@@ -216,11 +216,16 @@ WANTED = "one number for each replicate is wanted, an xarray.DataArray with the 
             f"its effect has the dimensions (arm, seed); {WANTED}: select or average over arm",
         ),
         (
+            lambda r: r["training"].loss.mean("seed"),
+            f"its effect has the dimensions (arm); {WANTED}: select or average over arm",
+        ),
+        (lambda r: {}["one\n  or two"], "one or two"),
+        (
             lambda r: r["training"].loss.mean(),
             f"its effect has the dimensions (); {WANTED}: do not average over the replicates",
         ),
     ],
-)  # fmt: skip
+)
 def test_an_effect_that_does_not_fit_is_an_error_or_leniently_not_tested(effect, cause):
     prediction = Greater("odd", "s", effect, source="x")
     with pytest.raises(LabError) as caught:

@@ -65,7 +65,7 @@ def test_a_claim_is_a_range(direction, margin, target, expected):
             "run at least 6",
         ),
     ],
-)  # fmt: skip
+)
 def test_verdict_and_reason_of_a_prediction_alone(verdict, word, reason):
     (found,) = verdicts.adjust([verdict])
     assert (found.verdict, found.reason) == (word, reason)
