@@ -118,6 +118,7 @@ def environment() -> jinja2.Environment:
         "page_of": page_of,
         "tally": tally,
         "paragraphs": paragraphs,
+        "by_module": by_module,
         "total_seconds": total_seconds,
         "machines": machines,
         "VERDICTS": VERDICTS,
@@ -149,3 +150,12 @@ def paragraphs(text: str) -> list[str]:
     """What a docstring says after its first line, paragraph by paragraph."""
     rest = text.strip().partition("\n")[2]
     return [" ".join(part.split()) for part in rest.split("\n\n") if part.strip()]
+
+
+def by_module(symbols: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Dotted names as (where they live, their own names), in the order of first mention."""
+    homes: dict[str, list[str]] = {}
+    for symbol in symbols:
+        home, _, name = symbol.rpartition(".")
+        homes.setdefault(home, []).append(name)
+    return list(homes.items())
