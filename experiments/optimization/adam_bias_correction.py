@@ -337,9 +337,9 @@ EXPERIMENT = lab.Experiment(
             "classifier.width": 8, "vae.steps": 20, "vae.every": 2, "classifier.steps": 20, "classifier.every": 2,
         },
         "full": {
-            "seeds": 16, "dataset": "fashion_mnist", "log10_rate": (-5.0, -4.5, -4.0, *RATES), "vae.hidden": 500, "vae.latents": 50,
-            "classifier.width": 256, "batch": 100, "vae.steps": 60_000, "vae.every": 600, "classifier.steps": 60_000,
-            "classifier.every": 600,
+            "seeds": 16, "dataset": "fashion_mnist", "log10_rate": (-5.0, -4.5, -4.0, *RATES), "batch": 100,
+            "vae.hidden": 500, "vae.latents": 50, "vae.steps": 60_000, "vae.every": 600,
+            "classifier.width": 256, "classifier.steps": 60_000, "classifier.every": 600,
         },
     },
 )  # fmt: skip
