@@ -97,7 +97,7 @@ class _Misfit(LabError):
     def __init__(self, prediction: Prediction, cause: str, results: Any):
         self.cause = " ".join(cause.split())
         super().__init__(
-            f"prediction {prediction.id} does not fit the results: {self.cause}; there are {_described(results)}"
+            f"prediction {prediction.id} does not fit the results: {self.cause}; the results hold {_described(results)}"
         )
 
 
