@@ -17,8 +17,8 @@ LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sci
 
 
 def digest(path: Path) -> str:
-    """SHA-256 over the experiment file, the concept modules it imports (and those they import), and the engine."""
-    files = [path, *sorted(concepts(path, set())), *(PACKAGE / "lab" / name for name in ENGINE)]
+    """SHA-256 over the experiment file, the code it imports (and what that imports), and the engine."""
+    files = [path, *sorted(imported_files(path, set())), *(PACKAGE / "lab" / name for name in ENGINE)]
     total = hashlib.sha256()
     for file in files:
         total.update(hashlib.sha256(file.read_bytes()).digest())
@@ -38,26 +38,29 @@ def digest_of_code(experiment: Experiment) -> str:
     return hashlib.sha256(repr([(c.co_code, c.co_consts, c.co_names) for c in code]).encode()).hexdigest()
 
 
-def concepts(path: Path, seen: set[Path]) -> set[Path]:
-    """The files of dlnotes outside the lab that a file imports, directly or not."""
+def imported_files(path: Path, seen: set[Path]) -> set[Path]:
+    """The files that a file's code stands on: concepts of dlnotes and files beside it, and what these import."""
     for module in imports(path):
-        parts = module.split(".")[1:]
-        for candidate in (PACKAGE.joinpath(*parts).with_suffix(".py"), PACKAGE.joinpath(*parts, "__init__.py")):
-            if candidate.is_file() and candidate not in seen and parts[:1] != ["lab"]:
+        parts = module.split(".")
+        if parts[:2] == ["dlnotes", "lab"]:
+            continue
+        base = PACKAGE.parent if parts[0] == "dlnotes" else path.parent
+        for candidate in (base.joinpath(*parts).with_suffix(".py"), base.joinpath(*parts, "__init__.py")):
+            if candidate.is_file() and candidate not in seen:
                 seen.add(candidate)
-                concepts(candidate, seen)
+                imported_files(candidate, seen)
     return seen
 
 
 def imports(path: Path) -> set[str]:
-    """Every dotted name of dlnotes that a file's import statements may mean."""
+    """Every dotted name that a file's import statements may mean."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] == "dlnotes"}
+    return found
 
 
 @functools.cache
@@ -90,8 +93,8 @@ def versions() -> dict[str, str]:
 
 
 def shown(path: Path | None) -> str | None:
-    """A path as a reader elsewhere can use it: relative to the project where it lies in it, else its name."""
+    """A path for the manifest: relative to the project where it lies in it, else absolute."""
     if path is None:
         return None
     root = PACKAGE.parent
-    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

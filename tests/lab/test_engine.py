@@ -232,6 +232,16 @@ def test_a_changed_file_or_setting_is_another_run(bowl, tmp_path):
     assert len({first.folder, other.folder, more.folder}) == 3
 
 
+def test_the_digest_covers_what_the_file_imports(tmp_path):
+    (tmp_path / "beside.py").write_text("from dlnotes.nn import initializers\n")
+    (tmp_path / "mine.py").write_text("import beside\nfrom dlnotes.data import images\n")
+    files = {path.name for path in source.imported_files(tmp_path / "mine.py", set())}
+    assert {"beside.py", "images.py", "initializers.py"} <= files
+    before = source.digest(tmp_path / "mine.py")
+    (tmp_path / "beside.py").write_text("import math\n")
+    assert source.digest(tmp_path / "mine.py") != before
+
+
 def test_damaged_results_are_run_again(bowl, tmp_path):
     experiment = only(bowl, "draws")
     run = lab.run(experiment, seeds=2, runs=tmp_path)
