@@ -26,7 +26,7 @@ def show(word: str) -> None:
     experiment, console = load(entries[0]), screen()
     standard, seeds = apply(experiment)
     say(console, experiment.name, style="bold")
-    for line in experiment.doc.strip().splitlines():
+    for line in (experiment.doc or "").strip().splitlines():
         say(console, line.strip())
     say(console, f"File: {experiment.path}")
     for name, study in standard.studies.items():

@@ -59,7 +59,7 @@ class Cost:
 class Experiment:
     """A question with everything that answers it. The first line of `doc` is the question; the rest names sources."""
 
-    doc: str
+    doc: str | None
     studies: Mapping[str, Study | Cost]
     predictions: tuple = ()
     draw: Callable | None = None
@@ -84,4 +84,4 @@ class Experiment:
 
     @property
     def question(self) -> str:
-        return self.doc.strip().splitlines()[0].strip()
+        return (self.doc or "").strip().splitlines()[0].strip()
