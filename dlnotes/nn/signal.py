@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int8
 
-from dlnotes.nn.initializers import FanRule, normal
+from dlnotes.nn.initializers import FanRule
 
 
 class Signal(NamedTuple):
@@ -42,10 +42,16 @@ def propagate(
     """
     if layers % 2:
         raise ValueError(f"layers come in pairs, got {layers}; give an even number")
-    k_top, k_narrow, k_wide = jax.random.split(key, 3)
+    k_top, k_weights = jax.random.split(key)
     batch, width = x.shape
-    weights = [_stack(k_narrow, rule, layers // 2, width, narrow), _stack(k_wide, rule, layers // 2, narrow, width)]
-    still = [jnp.zeros((layers // 2, batch, units)) for units in (narrow, width)]
+    pairs = layers // 2
+    # One flat draw for all weights: a program with many draws takes long to compile.
+    draws = jax.random.normal(k_weights, (2 * pairs * width * narrow,))
+    weights = [
+        draws.reshape(2, pairs, *shape)[place] * jnp.sqrt(rule.variance(*shape)).astype(draws.dtype)
+        for place, shape in enumerate([(width, narrow), (narrow, width)])
+    ]
+    still = [jnp.zeros((pairs, batch, units)) for units in (narrow, width)]
 
     def pair(z: Array, inputs: list[tuple[Array, Array]]) -> tuple[Array, tuple[Array, Array]]:
         measured = []
@@ -70,7 +76,3 @@ def log2_mean_square(x: Array) -> Float[Array, ""]:
     largest = jnp.max(jnp.abs(x))
     scaled = x / jnp.where(largest > 0, largest, 1)
     return 2 * jnp.log2(largest) + jnp.log2(jnp.mean(scaled**2))
-
-
-def _stack(key: Array, rule: FanRule, layers: int, n_in: int, n_out: int) -> Float[Array, "layers n_in n_out"]:
-    return jax.vmap(lambda k_layer: normal(rule)(k_layer, (n_in, n_out)))(jax.random.split(key, layers))

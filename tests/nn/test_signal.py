@@ -31,10 +31,12 @@ def test_measures_equal_a_loop_in_float64():
     width, narrow, batch = 5, 3, 4
     x = np.random.default_rng(0).normal(size=(batch, width))
     signal = propagate(jax.random.key(0), jnp.asarray(x, jnp.float32), RULES["large"], relu, layers=4, narrow=narrow)
-    k_top, *k_weights = jax.random.split(jax.random.key(0), 3)
-    drawn = [jax.random.split(k, 2) for k in k_weights]
+    k_top, k_weights = jax.random.split(jax.random.key(0))
+    narrowing, widening = np.float64(jax.random.normal(k_weights, (2, 2, width * narrow)))
     shapes = [(width, narrow), (narrow, width)]
-    matrices = [np.float64(jax.random.normal(drawn[layer % 2][layer // 2], shapes[layer % 2])) for layer in range(4)]
+    matrices = [
+        draws[i].reshape(shape) for i in range(2) for draws, shape in zip((narrowing, widening), shapes, strict=True)
+    ]
     delta = np.float64(jax.random.normal(k_top, (batch, width)))
     zs = [x]
     for w in matrices:
