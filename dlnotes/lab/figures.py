@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.ticker import MaxNLocator
 from xarray import DataArray
 
-from dlnotes.lab.svg import legend_columns, to_svg
+from dlnotes.lab import curves
+from dlnotes.lab.svg import BELOW, legend_columns, to_svg
 
 __all__ = ["PALETTE", "dots", "panels", "seeds", "to_svg"]
 
@@ -19,6 +21,7 @@ PALETTE = ("#2a7fd4", "#d9690c", "#14966b", "#a266d9", "#dc4450", "#8c7d18", "#d
 
 DASHES = ("solid", (0, (4, 1.2)))
 POINTS_A_LINE = 200
+TICK_CHARACTERS = 56
 POINTS_A_PANEL = 30_000
 REPLICATES = ("seed", "repeat")
 
@@ -54,12 +57,15 @@ def seeds(
     labels: Mapping | Sequence[str] | None = None,
     log: str = "",
     colors: Sequence[str] = PALETTE,
+    lost: str = "not finite",
+    legend: bool = True,
 ) -> None:
     """Every seed as a thin line over `x`, their mean bold: arithmetic, or geometric where y is logarithmic.
 
     `array` has the dimensions x, "seed" (or "repeat") and `hue`, one color each; select or average any other first.
     `log` is "x", "y" or "xy". Where a seed stops being finite its line ends in ×, the legend counts such seeds, and
-    the bold mean ends too: it is never an average over survivors.
+    the bold mean ends too: it is never an average over survivors. `lost` is the word for such seeds ("arrived" where
+    NaN means that a seed has reached its target), "" for no word and no ×. `legend=False` where a panel beside has it.
     """
     replicate = _check(array, x, hue)
     _scales(ax, log)
@@ -70,14 +76,19 @@ def seeds(
         rows = np.asarray(arm.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
         color = colors[place % len(colors)]
         _thin_lines(ax, at, rows, color, limit)
+        if lost:
+            _crosses(ax, at, rows, color)
         dash = DASHES[(place // 4) % 2]
-        mean = _thin(at, _mean(rows, ax), limit, ax)
-        ax.plot(*mean, color=color, linewidth=2, linestyle=dash, label=_counted(label, rows), zorder=3)
+        middle = curves.thin(at, curves.mean(rows, _log(ax.yaxis)), limit, _log(ax.xaxis))
+        ax.plot(*middle, color=color, linewidth=2, linestyle=dash, label=_counted(label, rows, lost), zorder=3)
     if ticks:
         ax.set_xticks(at, ticks)
+    elif np.issubdtype(array[x].dtype, np.integer) and ax.get_xscale() == "linear":
+        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     if not ax.get_xlabel():
         ax.set_xlabel(x)
-    _legend(ax, hue)
+    if legend:
+        _legend(ax, hue)
 
 
 def dots(
@@ -88,6 +99,7 @@ def dots(
     labels: Mapping | Sequence[str] | None = None,
     log: str = "",
     colors: Sequence[str] = PALETTE,
+    legend: bool = True,
 ) -> None:
     """Every seed as a dot over each value of `x`, their mean as a bar: arithmetic, or geometric where y is logarithmic.
 
@@ -97,31 +109,41 @@ def dots(
     replicate = _check(array, x, hue)
     _scales(ax, log)
     numeric = "x" in log
-    at = np.asarray(array[x], dtype=float) if numeric else np.arange(array.sizes[x], dtype=float)
+    at = np.log(np.asarray(array[x], dtype=float)) if numeric else np.arange(array.sizes[x], dtype=float)
+    gap, back = (float(np.diff(np.sort(at)).min(initial=np.log(4))), np.exp) if numeric else (1.0, np.asarray)
     arms = _arms(array, hue, labels)
     for place, (label, arm) in enumerate(arms):
         rows = np.asarray(arm.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
         spread = np.linspace(-0.36, 0.36, len(arms) + 1) if len(arms) > 1 else np.array([-0.22, 0.22])
         left, right = spread[place], spread[place + 1]
         inner = np.linspace(left, right, len(rows) + 2)[1:-1]
-        across = (at * (1 + 0.12 * inner[:, None])) if numeric else at + inner[:, None]
+        across = back(at + gap * inner[:, None])
         color = colors[place % len(colors)]
-        kept = _shown(rows, ax)
+        kept = curves.shown(rows, _log(ax.yaxis))
         ax.plot(across.ravel(), kept.ravel(), ".", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
-        ends = (at * (1 + 0.12 * left), at * (1 + 0.12 * right)) if numeric else (at + left, at + right)
         name = _counted(label, rows) if hue else "_mean"
-        ax.hlines(_mean(rows, ax), *ends, color=color, linewidth=2.4, label=name, zorder=3)
+        ends = back(at + gap * left), back(at + gap * right)
+        ax.hlines(curves.mean(rows, _log(ax.yaxis)), *ends, color=color, linewidth=2.4, label=name, zorder=3)
     names = _names(array[x].values, labels if hue is None else None)
     if hue is None:
         rows = np.asarray(array.transpose(*replicate, x), dtype=float).reshape(-1, len(at))
         names = [_counted(name, rows[:, [i]]) for i, name in enumerate(names)]
-    ax.set_xticks(at, names)
+    ax.set_xticks(back(at), names)
     ax.set_xticks([], minor=True)
+    if sum(map(len, names)) + len(names) > TICK_CHARACTERS:
+        ax.tick_params(axis="x", labelrotation=30)
+        for tick in ax.get_xticklabels():
+            tick.set(ha="right", rotation_mode="anchor")
     if not numeric:
         ax.set_xlim(-0.6, len(at) - 0.4)
     if not ax.get_xlabel():
         ax.set_xlabel(x)
-    _legend(ax, hue)
+    if legend:
+        _legend(ax, hue)
+
+
+def _log(axis: Axis) -> bool:
+    return axis.get_scale() == "log"
 
 
 def _check(array: DataArray, x: str, hue: str | None) -> tuple[str, ...]:
@@ -155,8 +177,12 @@ def _positions(array: DataArray, x: str) -> tuple[np.ndarray, list[str]]:
 
 def _names(values: np.ndarray, labels: Mapping | Sequence[str] | None) -> list[str]:
     if isinstance(labels, Mapping):
-        return [str(labels.get(value, value)) for value in values.tolist()]
-    return [str(label) for label in (values.tolist() if labels is None else labels)]
+        return [_name(labels.get(value, value)) for value in values.tolist()]
+    return [_name(label) for label in (values.tolist() if labels is None else labels)]
+
+
+def _name(value: object) -> str:
+    return f"{value:g}".replace("-", "−") if isinstance(value, int | float) else str(value)
 
 
 def _arms(array: DataArray, hue: str | None, labels: Mapping | Sequence[str] | None) -> list[tuple[str, DataArray]]:
@@ -166,53 +192,27 @@ def _arms(array: DataArray, hue: str | None, labels: Mapping | Sequence[str] | N
     return [(name, array.isel({hue: place})) for place, name in enumerate(names)]
 
 
-def _counted(label: str, rows: np.ndarray) -> str:
+def _counted(label: str, rows: np.ndarray, word: str = "not finite") -> str:
     """The label with the number of seeds that are somewhere not finite, where there are any."""
     lost = int((~np.isfinite(rows)).any(axis=1).sum())
-    return f"{label}\n({lost} of {len(rows)} not finite)".strip() if lost else label
-
-
-def _shown(rows: np.ndarray, ax: Axes) -> np.ndarray:
-    """Values with NaN for what this axis cannot show: not finite, or not positive where y is logarithmic."""
-    visible = np.isfinite(rows) & ((rows > 0) | (ax.get_yscale() != "log"))
-    return np.where(visible, rows, np.nan)
-
-
-def _mean(rows: np.ndarray, ax: Axes) -> np.ndarray:
-    """Mean over seeds (first axis): NaN wherever one seed cannot be shown; geometric on a logarithmic axis."""
-    shown = _shown(rows, ax)
-    return np.exp(np.log(shown).mean(axis=0)) if ax.get_yscale() == "log" else shown.mean(axis=0)
-
-
-def _thin(at: np.ndarray, row: np.ndarray, limit: int, ax: Axes) -> tuple[np.ndarray, np.ndarray]:
-    """At most `limit` points of a line, the lowest and highest in each of limit/2 bins, so that no spike is lost."""
-    if len(at) <= limit:
-        return at, row
-    shown = np.log(np.maximum(at, np.finfo(float).tiny)) if ax.get_xscale() == "log" else at
-    bins = np.minimum((shown - shown[0]) / (shown[-1] - shown[0]) * (limit // 2), limit // 2 - 1).astype(int)
-    keep: set[int] = set()
-    for start, stop in zip(*_runs(bins), strict=True):
-        part = row[start:stop]
-        keep |= {start, stop - 1} if np.isnan(part).any() else {start + int(part.argmin()), start + int(part.argmax())}
-    index = sorted(keep)
-    return at[index], row[index]
-
-
-def _runs(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.flatnonzero(np.diff(bins)) + 1
-    return np.r_[0, edges], np.r_[edges, len(bins)]
+    return f"{label}\n({lost} of {len(rows)} {word})".strip() if lost and word else label
 
 
 def _thin_lines(ax: Axes, at: np.ndarray, rows: np.ndarray, color: str, limit: int) -> None:
-    """All seeds of one arm, with × where a seed was last finite before it was lost."""
-    shown = _shown(rows, ax)
+    """All seeds of one arm."""
+    shown = curves.shown(rows, _log(ax.yaxis))
     alpha = float(np.clip(5 / max(1, len(rows)), 0.1, 0.5))
-    paths = [np.column_stack(_thin(at, row, limit, ax)) for row in shown]
+    paths = [np.column_stack(curves.thin(at, row, limit, _log(ax.xaxis))) for row in shown]
     ax.add_collection(LineCollection(paths, colors=color, linewidths=0.7, alpha=alpha, zorder=2), autolim=False)
     finite = shown[np.isfinite(shown)]
     if finite.size:
         ax.update_datalim([(at.min(), finite.min()), (at.max(), finite.max())])
         ax.autoscale_view()
+
+
+def _crosses(ax: Axes, at: np.ndarray, rows: np.ndarray, color: str) -> None:
+    """× where a seed was last finite before it was lost."""
+    shown = curves.shown(rows, _log(ax.yaxis))
     last = [(np.flatnonzero(~np.isfinite(row))[0] - 1, i) for i, row in enumerate(rows) if not np.isfinite(row).all()]
     ends = [(at[j], shown[i, j]) for j, i in last if j >= 0 and np.isfinite(shown[i, j])]
     if ends:
@@ -224,7 +224,6 @@ def _legend(ax: Axes, hue: str | None) -> None:
     handles, names = ax.get_legend_handles_labels()
     if not names:
         return
-    below = ax.transAxes + ScaledTranslation(0, -38 / 72, ax.figure.dpi_scale_trans)
     style = {
         "frameon": False,
         "fontsize": 9,
@@ -233,5 +232,5 @@ def _legend(ax: Axes, hue: str | None) -> None:
         "columnspacing": 1.2,
         "handlelength": 1.6,
     }
-    place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "bbox_transform": below, "alignment": "left"}
-    ax.legend(handles, names, ncols=legend_columns(names), title=hue, **place, **style)
+    place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "alignment": "left"}
+    ax.legend(handles, names, ncols=legend_columns(names), title=hue, **place, **style).set_gid(BELOW)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import re
 import textwrap
 from typing import Any
@@ -12,9 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter, LogFormatterSciNotation
+from matplotlib.transforms import ScaledTranslation
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "dlnotes", "path.simplify": True}
+BELOW = "below"
 INK = re.compile(r"#0{6}\b")
 FAMILY = re.compile(r"'DejaVu Sans'[^;\"]*")
 LEAKING = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>\s*|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", re.DOTALL)
@@ -48,6 +51,8 @@ def to_svg(figure: Figure, title: str = "") -> str:
         _settle(ax, figure.get_figwidth())
     for legend in figure.findobj(Legend):
         legend.set_frame_on(False)
+    for ax in figure.axes:
+        _place_legend(ax)
     buffer, height = io.StringIO(), figure.get_figheight()
     figure.set_figheight(height + _room_for_legends(figure))
     with matplotlib.rc_context(STYLE):
@@ -76,11 +81,27 @@ def _settle(ax: Axes, inches: float) -> None:
         wrapped = title if "\n" in title else textwrap.fill(title, max(20, int(share * 9.6)))
         ax.set_title("")
         ax.set_title(wrapped, loc="left", fontsize=10.5, fontweight="bold")
+    if len(ax.get_ylabel()) > 34 and "\n" not in ax.get_ylabel():
+        ax.set_ylabel(textwrap.fill(ax.get_ylabel(), 34))
     for axis in (ax.xaxis, ax.yaxis):
         axis.label.set_fontsize(9.5)
         if isinstance(axis.get_major_formatter(), LogFormatter):
             axis.set_major_formatter(PowerLabels())
             axis.set_minor_formatter(PowerLabels(labelOnlyBase=False))
+
+
+def _place_legend(ax: Axes) -> None:
+    """A legend that belongs below the axis label: as far down as the tick labels reach."""
+    legend = ax.get_legend()
+    if legend is None or legend.get_gid() != BELOW:
+        return
+    ticks = [text for text in ax.get_xticklabels() if text.get_text()]
+    lines = max((len(text.get_text().splitlines()) for text in ticks), default=1)
+    longest = max((len(text.get_text()) for text in ticks), default=0)
+    turn = math.radians(ticks[0].get_rotation() if ticks else 0)
+    points = 26 + 11 * lines * math.cos(turn) + 4.6 * longest * math.sin(turn)
+    down = ScaledTranslation(0, -points / 72, ax.figure.dpi_scale_trans)
+    legend.set_bbox_to_anchor((0, 0), transform=ax.transAxes + down)
 
 
 def legend_columns(names: list[str]) -> int:

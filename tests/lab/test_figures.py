@@ -92,9 +92,42 @@ def test_dots_shows_every_seed_beside_its_mean():
     figures.dots(axes[1], cost, x="n", hue="method", log="x")
     bars = [bar for bar in axes[1].collections if isinstance(bar, LineCollection)]
     centers = [np.asarray(segment)[:, 0].mean() for bar in bars for segment in bar.get_segments()]
-    assert all(60 < center < 140 for center in centers)
+    assert all(abs(np.log2(center / n)) < 0.3 for center, n in zip(centers, [64, 128, 64, 128], strict=True))
     assert len(centers) == 4
     figures.to_svg(figure)
+
+
+def test_long_names_of_categories_are_turned_and_the_legend_makes_room():
+    names = [f"a rather long name {i}" for i in range(6)]
+    array = xr.DataArray(np.arange(48.0).reshape(6, 2, 4), dims=("solver", "width", "seed"))
+
+    def room(labels: list[str]) -> float:
+        figure, axes = figures.panels(1)
+        figures.dots(axes[0], array.assign_coords(solver=labels, width=[1, 2]), x="solver", hue="width")
+        turn = {tick.get_rotation() for tick in axes[0].get_xticklabels()}
+        assert turn == ({30.0} if labels == names else {0.0})
+        figures.to_svg(figure)
+        legend = axes[0].get_legend()
+        assert legend is not None
+        return axes[0].get_window_extent().y0 - legend.get_bbox_to_anchor().y0
+
+    assert room(names) > room(list("abcdef")) + 20
+
+
+def test_words_for_seeds_that_end_and_no_legend():
+    array = curves()
+    array[1, :, 20:] = np.nan
+    figure, svg = drawn(array, hue="gain", lost="arrived")
+    assert "(12 of 12 arrived)" in svg
+    figure, svg = drawn(array, hue="gain", lost="", legend=False)
+    assert "12 of" not in svg
+    assert figure.axes[0].get_legend() is None
+    assert len(figure.axes[0].lines) == 2
+
+
+def test_whole_steps_have_whole_ticks():
+    figure, _ = drawn(curves().isel(step=slice(0, 5)).assign_coords(step=np.arange(5)), hue="gain")
+    assert all(tick == int(tick) for tick in figure.axes[0].get_xticks())
 
 
 def test_values_a_log_axis_cannot_show_are_left_out_without_a_warning():

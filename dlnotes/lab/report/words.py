@@ -27,7 +27,7 @@ def number(value: float, digits: int = 3) -> str:
 def interval(verdict: Verdict) -> str:
     """'0.52 [0.41, 0.63]', or what is known."""
     if not math.isfinite(verdict.effect):
-        return "no effect"
+        return "–"
     if not math.isfinite(verdict.low):
         return number(verdict.effect)
     effect, low, high, power = aligned(verdict.effect, verdict.low, verdict.high)
