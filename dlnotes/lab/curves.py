@@ -15,7 +15,7 @@ def mean(rows: np.ndarray, log: bool) -> np.ndarray:
 
 
 def thin(at: np.ndarray, row: np.ndarray, limit: int, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """About `limit` points of a line at most: the lowest and highest in each of limit/2 bins of equal width on the axis."""
+    """About `limit` points of a line at most: the lowest and highest in each of limit/2 bins, equal on the axis."""
     if len(at) <= limit:
         return at, row
     place = np.log(np.maximum(at, np.finfo(float).tiny)) if log else at
