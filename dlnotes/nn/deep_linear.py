@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from dlnotes.nn.normalization import Treatment, treat
+from dlnotes.nn.normalization import Noise, Treatment, covariate_noise, treat
 
 
 class DeepLinear(NamedTuple):
@@ -26,21 +26,26 @@ def init(key: Key[Array, ""], layers: int, width: int, variance: Array | float =
 
 
 def apply(
-    params: DeepLinear, x: Float[Array, "batch width"], treatment: Treatment, key: Key[Array, ""]
+    params: DeepLinear, x: Float[Array, "batch width"], treatment: Treatment, noise: Noise | None = None
 ) -> tuple[Float[Array, "batch width"], Float[Array, "hidden batch width"]]:
     """x W₁ … W_L, normalized after each factor but the last, and what each normalization gave out.
 
     Plain and with β = 0 it is the product of the matrices. Source: Santurkar et al. 2018 (arXiv 1805.11604), section 2.
     """
-    keys = jax.random.split(key, params.scale.shape[0])
 
-    def layer(x: Array, part: tuple[Array, Array, Array, Array]) -> tuple[Array, Array]:
-        kernel, scale, offset, k = part
-        y = treat(x @ kernel, scale, offset, treatment, k)
+    def layer(x: Array, part: tuple[Array, Array, Array, Noise | None]) -> tuple[Array, Array]:
+        kernel, scale, offset, shift = part
+        y = treat(x @ kernel, scale, offset, treatment, shift)
         return y, y
 
-    hidden, outputs = jax.lax.scan(layer, x, (params.kernel[:-1], params.scale, params.offset, keys))
+    hidden, outputs = jax.lax.scan(layer, x, (params.kernel[:-1], params.scale, params.offset, noise))
     return hidden @ params.kernel[-1], outputs
+
+
+def draw_noise(key: Key[Array, ""], hidden: int, width: int, batch: int) -> Noise:
+    """The published covariate shift, stacked for every normalization layer."""
+    noise = covariate_noise(key, batch, hidden * width)
+    return Noise(*(part.reshape(batch, hidden, width).swapaxes(0, 1) for part in noise))
 
 
 def layer_numbers(params: DeepLinear) -> DeepLinear:

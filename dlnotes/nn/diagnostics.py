@@ -89,6 +89,30 @@ def internal_covariate_shift(loss: Loss, params: PyTree, updated: PyTree, layer:
     return CovariateShift(jnp.sqrt(change), _ratio(inner, norm * jnp.sqrt(after)), norm)
 
 
+def survey(
+    loss: Loss, params: PyTree, updated: PyTree, step_lengths: Float[Array, " points"], layer: PyTree
+) -> dict[str, Array]:
+    """The landscape along the gradient and each layer's covariate shift by one update, as measures with names.
+
+    Takes what `along_gradient` and `internal_covariate_shift` take. Of the ray: the loss at every point, its range,
+    the largest change of the gradient, the effective β and the lowest cosine.
+    """
+    ray = along_gradient(loss, params, step_lengths)
+    shift = internal_covariate_shift(loss, params, updated, layer)
+    return {
+        "ray_loss": ray.loss,
+        "loss_range": loss_range(ray),
+        "gradient_change": ray.gradient_change.max(),
+        "beta": effective_smoothness(ray),
+        "cosine": ray.cosine.min(),
+        "gradient_norm": ray.gradient_norm,
+        "parameter_norm": jnp.asarray(optax.tree.norm(params)),
+        "gradient_shift": shift.difference,
+        "gradient_shift_cosine": shift.cosine,
+        "layer_gradient_norm": shift.norm,
+    }
+
+
 def moment_drift(
     before: Float[Array, "batch *space units"], after: Float[Array, "batch *space units"]
 ) -> Float[Array, ""]:

@@ -1,5 +1,6 @@
 """Batch normalization: minibatch, running and whole-set moments; whitening; injected covariate shift."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -28,11 +29,18 @@ class RunningMoments(NamedTuple):
 class Treatment(NamedTuple):
     """What a normalization layer does, as numbers that may be traced, so that all arms are one program.
 
-    normalize: 0 leaves x as it is, 1 takes x̂. noise: 0 none, 1 the published covariate shift (`covariate_noise`).
+    normalize: 0 leaves x as it is, 1 takes x̂. noise: how much of the injected covariate shift, 0 none, 1 all of it.
     """
 
     normalize: Array | float
     noise: Array | float
+
+
+class Noise(NamedTuple):
+    """Covariate shift to inject: a number to add and one to multiply by, for each example and unit."""
+
+    m: Float[Array, "*layers batch units"]
+    s: Float[Array, "*layers batch units"]
 
 
 PLAIN = Treatment(0.0, 0.0)
@@ -73,21 +81,23 @@ def batch_norm(
     return _affine(normalize(x, batch_moments(x), epsilon), scale, offset)
 
 
-def covariate_noise(
-    key: Key[Array, ""], x: Float[Array, "batch *space units"], amount: Array | float = 1.0
-) -> Float[Array, "batch *space units"]:
-    """a ← s·a + m, i.i.d. noise of nonzero mean and nonunit variance whose distribution changes with the key.
+def covariate_noise(key: Key[Array, ""], batch: int, units: int) -> Noise:
+    """Noise of nonzero mean and nonunit variance; its distribution too changes with the key.
 
     For each unit μ ~ U(−0.5, 0.5), σ ~ U(1, 1.25); for each example and unit m ~ U(μ − 0.1, μ + 0.1), s ~ N(σ, 0.1²).
-    A unit is a channel, and its noise the same at all positions. `amount` blends from x (0) to the published noise (1).
     Source: Santurkar et al. 2018 (arXiv 1805.11604), appendix; ee147 Normalization (what it tests).
     """
-    batch, units, ones = x.shape[0], x.shape[-1], (1,) * (x.ndim - 2)
     # One flat draw from U(−1, 1), open: XLA needs ten times as long to compile draws of several axes.
-    flat = jax.random.uniform(key, (2 * (1 + batch) * units,), x.dtype, jnp.nextafter(jnp.array(-1, x.dtype), 0), 1)
-    u, v = flat.reshape(2, 1 + batch, *ones, units)
-    m = 0.5 * u[:1] + 0.1 * u[1:]
-    s = 1.125 + 0.125 * v[:1] + 0.1 * jnp.sqrt(2.0).astype(x.dtype) * jax.lax.erf_inv(v[1:])
+    flat = jax.random.uniform(key, (2 * (1 + batch) * units,), jnp.float32, jnp.nextafter(jnp.float32(-1), 0), 1)
+    u, v = flat.reshape(2, 1 + batch, units)
+    return Noise(0.5 * u[:1] + 0.1 * u[1:], 1.125 + 0.125 * v[:1] + 0.1 * math.sqrt(2) * jax.lax.erf_inv(v[1:]))
+
+
+def inject(
+    x: Float[Array, "batch *space units"], noise: Noise, amount: Array | float = 1.0
+) -> Float[Array, "batch *space units"]:
+    """a ← s·a + m; `amount` blends from x (0) to all of the noise (1). A unit is a channel, alike at all positions."""
+    m, s = (part.reshape(x.shape[:1] + (1,) * (x.ndim - 2) + x.shape[-1:]).astype(x.dtype) for part in noise)
     return x + amount * ((s - 1) * x + m)
 
 
@@ -96,10 +106,10 @@ def treat(
     scale: Float[Array, " units"],
     offset: Float[Array, " units"],
     treatment: Treatment,
-    key: Key[Array, ""],
+    noise: Noise | None = None,
     moments: Moments | None = None,
 ) -> Float[Array, "batch *space units"]:
-    """x + β without normalization, γ x̂ + β with it, and then the noise: all three by one program.
+    """x + β without normalization, γ x̂ + β with it, and then the noise, if there is any: all arms by one program.
 
     Without normalization γ has no part, and β is the bias that β makes redundant with it. x̂ takes the minibatch's
     moments, or `moments` where given (at test time). Source: ee147 Normalization; lectures Batch Normalization.
@@ -107,17 +117,19 @@ def treat(
     standardized = normalize(x, batch_moments(x) if moments is None else moments)
     on = jnp.asarray(treatment.normalize) > 0
     y = _affine(jnp.where(on, standardized, x), jnp.where(on, scale, 1.0), offset)
-    return covariate_noise(key, y, treatment.noise)
+    return y if noise is None else inject(y, noise, treatment.noise)
 
 
 class Normalization(nn.Module):
     """`treat` as a Flax layer with parameters scale γ (from 1) and offset β (from 0), one of each for a unit."""
 
     @nn.compact
-    def __call__(self, x: Array, treatment: Treatment, key: Array, moments: Moments | None = None) -> Array:
+    def __call__(
+        self, x: Array, treatment: Treatment, noise: Noise | None = None, moments: Moments | None = None
+    ) -> Array:
         scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
         offset = self.param("offset", nn.initializers.zeros, x.shape[-1:])
-        return treat(x, scale, offset, treatment, key, moments)
+        return treat(x, scale, offset, treatment, noise, moments)
 
 
 def running_moments(units: int) -> RunningMoments:

@@ -1,5 +1,6 @@
 """VGG networks of any depth and width, with a normalization that is data: plain, batch norm, noisy batch norm."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +16,7 @@ from jaxtyping import Float, Key
 
 from dlnotes.nn import conv
 from dlnotes.nn.initializers import RULES, fans
-from dlnotes.nn.normalization import Moments, Normalization, Treatment, batch_moments
+from dlnotes.nn.normalization import Moments, Noise, Normalization, Treatment, batch_moments, covariate_noise
 
 
 class Widths(NamedTuple):
@@ -27,6 +28,7 @@ class Widths(NamedTuple):
 
 WIDTHS = {
     "perceptron": Widths((), (32,) * 6),
+    "tiny": Widths(((4,), (4,))),
     "small": Widths(((8, 8), (16, 16))),
     "vgg11": Widths(((64,), (128,), (256,) * 2, (512,) * 2, (512,) * 2), (4096, 4096)),
     "vgg13": Widths(((64,) * 2, (128,) * 2, (256,) * 2, (512,) * 2, (512,) * 2), (4096, 4096)),
@@ -61,21 +63,23 @@ class Layer(nn.Module):
     kernel_init: Initializer
 
     @nn.compact
-    def __call__(self, x: Array, treatment: Treatment, key: Array, moments: Moments | None) -> tuple[Array, Moments]:
+    def __call__(
+        self, x: Array, treatment: Treatment, noise: Noise | None, moments: Moments | None
+    ) -> tuple[Array, Moments]:
         same = {"use_bias": False, "kernel_init": self.kernel_init, "name": "weights"}
         if x.ndim == 4:
             weigh = nn.Conv(self.features, (3, 3), conv_general_dilated=conv.conv_general_dilated, **same)
         else:
             weigh = nn.Dense(self.features, **same)
         x = weigh(x)
-        return Normalization(name="normalization")(x, treatment, key, moments), batch_moments(x)
+        return Normalization(name="normalization")(x, treatment, noise, moments), batch_moments(x)
 
 
 class VGG(nn.Module):
     """Stages of (3×3 convolution, normalization, ReLU) and 2×2 pooling, hidden dense layers alike, then a linear layer.
 
-    Odd images are padded before pooling. Without stages it is a perceptron. `key` draws the noise of a noisy
-    treatment; `moments`, one for each layer, replace the batch's. Layer i's parameters are `layer<i>`.
+    Odd images are padded before pooling. Without stages it is a perceptron. `noise` (see `draw_noise`) and `moments`,
+    which replace the batch's, have one entry for each layer. Layer i's parameters are `layer<i>`.
     Source: Simonyan, Zisserman 2014 (arXiv 1409.1556); ee147 VGGNet; ee147 Normalization.
     """
 
@@ -88,7 +92,7 @@ class VGG(nn.Module):
         self,
         images: Float[Array, "batch height width channels"],
         treatment: Treatment,
-        key: Key[Array, ""],
+        noise: tuple[Noise, ...] | None = None,
         moments: tuple[Moments, ...] | None = None,
     ) -> Outputs:
         taken: list[Moments] = []
@@ -97,7 +101,8 @@ class VGG(nn.Module):
         def layer(x: Array, features: int) -> Array:
             i = len(given)
             module = Layer(features, self.kernel_init, name=f"layer{i}")
-            y, seen = module(x, treatment, jax.random.fold_in(key, i), None if moments is None else moments[i])
+            shift, known = None if noise is None else noise[i], None if moments is None else moments[i]
+            y, seen = module(x, treatment, shift, known)
             taken.append(seen)
             given.append(y)
             return nn.relu(y)
@@ -112,6 +117,14 @@ class VGG(nn.Module):
             x = layer(x, features)
         logits = nn.Dense(self.classes, kernel_init=self.kernel_init, name=f"layer{len(given)}")(x)
         return Outputs(logits, tuple(taken), tuple(given))
+
+
+def draw_noise(key: Key[Array, ""], widths: Widths, batch: int) -> tuple[Noise, ...]:
+    """The published covariate shift for every normalization layer of a `VGG`, in one draw."""
+    units = [*(features for stage in widths.stages for features in stage), *widths.dense]
+    noise = covariate_noise(key, batch, sum(units))
+    ends = list(itertools.accumulate(units))
+    return tuple(Noise(*(part[:, end - n : end] for part in noise)) for n, end in zip(units, ends, strict=True))
 
 
 def layer_numbers(params: dict[str, Any]) -> dict[str, Any]:
