@@ -7,8 +7,9 @@ He's as 2/n_in and as 4/(n_in + n_out): all of them are arms, and so are N(0, 0.
 `signal` sends noise through random layers and a random gradient back. `dense` and `convolutional` train plain networks
 on images with zero biases, momentum 0.9 and no normalization, briefly; `longer` trains Xavier and He on. Depth counts
 weight layers. Each arm is taken at its own best learning rate, for each seed the one with the lowest training loss at
-the end; a pilot on other seeds found the best of every arm that learns between 0.003 and 0.03, of seven from 0.001
-to 1. Knowing nothing costs ln 10 nats: losses that are worse or not finite count as that. A tenth of it matters.
+the end. The grids of rates come from pilots on other seeds: in wider ones, from 0.0003 or 0.001 to 1, no arm that
+learns had its best outside. Knowing nothing costs ln 10 nats: losses that are worse or not finite count as that, and
+a tenth of it is the least difference that matters.
 """
 
 from typing import NamedTuple
@@ -214,8 +215,8 @@ PREDICTIONS = (
         gap("xavier_fan_in", "he_fan_in", 30), source=HE, margin=MATTERS,
     ),
     lab.Greater(
-        "he_trains_deeper_convolutions", "30 convolutional ReLU layers: He ends lower than Xavier (nats)",
-        gap("xavier_fan_in", "he_fan_in", 30, "convolutional"), source=HE, margin=MATTERS,
+        "he_trains_deeper_convolutions", "20 convolutional ReLU layers: He ends lower than Xavier (nats)",
+        gap("xavier_fan_in", "he_fan_in", 20, "convolutional"), source=HE, margin=MATTERS,
     ),
     lab.Greater(
         "he_is_earlier_at_20", "20 ReLU layers: the loss is lower with He in the mean over long training (nats)",
@@ -290,9 +291,8 @@ def draw(results):
     return figure
 
 
-RATES = (0.003, 0.01, 0.03)
-DENSE = {"learning_rate": RATES, "width": 32, "batch": 32, "dataset": "digits"}
-CONV = {"learning_rate": RATES, "width": 8, "stride": 2, "batch": 16, "dataset": "digits"}
+DENSE = {"learning_rate": (0.003, 0.01, 0.03), "width": 32, "batch": 32, "dataset": "digits"}
+CONV = {"learning_rate": (0.001, 0.005, 0.03), "width": 8, "batch": 16, "dataset": "digits", "stride": 2}
 BY_LAYER = dict.fromkeys(("forward", "backward", "zeros", "saturated"), ("layer",))
 
 EXPERIMENT = lab.Experiment(
@@ -303,10 +303,10 @@ EXPERIMENT = lab.Experiment(
             dims=BY_LAYER | {"on": ("pair", "unit")},
         ),
         "dense": lab.Study(
-            training, {"arm": RELU | TANH, "depth": (10, 20, 30), "steps": 150, **DENSE}, data=standardized
+            training, {"arm": RELU | TANH, "depth": (10, 20, 30), "steps": 120, **DENSE}, data=standardized
         ),
         "longer": lab.Study(training, {"arm": TWO, "depth": (10, 20), "steps": 800, **DENSE}, data=standardized),
-        "convolutional": lab.Study(training, {"arm": TWO, "depth": (30,), "steps": 120, **CONV}, data=standardized),
+        "convolutional": lab.Study(training, {"arm": TWO, "depth": (20,), "steps": 300, **CONV}, data=standardized),
     },
     predictions=PREDICTIONS,
     draw=draw,
@@ -318,8 +318,8 @@ EXPERIMENT = lab.Experiment(
         "full": {
             "seeds": 64, "dataset": "fashion_mnist", "dense.depth": (10, 20, 30, 50), "dense.width": 128,
             "dense.batch": 64, "dense.steps": 2000, "longer.width": 128, "longer.batch": 64, "longer.steps": 10_000,
-            "convolutional.width": 16, "convolutional.stride": 4, "convolutional.batch": 64,
-            "convolutional.steps": 1000,
+            "convolutional.depth": (20, 30), "convolutional.width": 16, "convolutional.stride": 4,
+            "convolutional.batch": 64, "convolutional.steps": 1000,
         },
     },
 )  # fmt: skip
