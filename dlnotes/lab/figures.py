@@ -110,7 +110,7 @@ def dots(
     _scales(ax, log)
     numeric = "x" in log
     at = np.log(np.asarray(array[x], dtype=float)) if numeric else np.arange(array.sizes[x], dtype=float)
-    gap, back = (float(np.diff(np.sort(at)).min(initial=np.log(4))), np.exp) if numeric else (1.0, np.asarray)
+    gap, back = (float(np.diff(np.sort(at)).min(initial=np.log(2))), np.exp) if numeric else (1.0, np.asarray)
     arms = _arms(array, hue, labels)
     for place, (label, arm) in enumerate(arms):
         rows = np.asarray(arm.transpose(*replicate, x), dtype=float).reshape(-1, len(at))

@@ -107,7 +107,7 @@ def _place_legend(ax: Axes) -> None:
 def legend_columns(names: list[str]) -> int:
     """How many columns of these entries fit below one panel."""
     longest = max((len(line) for name in names for line in name.splitlines()), default=0)
-    return min(4, max(1, 58 // (longest + 6)))
+    return min(4, max(1, 62 // (longest + 6)))
 
 
 def _room_for_legends(figure: Figure) -> float:
