@@ -18,7 +18,7 @@ from dlnotes.lab.files import atomic_write
 if TYPE_CHECKING:
     from dlnotes.lab.execute import Runner
 
-WORTH_SECONDS = 12.0  # a shorter run is not worth compiling a second program for
+OTHERS = ((1, 12.0), (16, 45.0))  # group sizes to try beside the largest, each in runs of more than so many seconds
 
 
 def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
@@ -29,10 +29,13 @@ def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
         return group, runner.compile_advance(group, carry)
     group, program = fitting(runner, carry)
     seconds = per_step(runner, program, carry) * runner.shape.steps
-    if group > 1 and seconds > WORTH_SECONDS and jax.local_devices()[0].platform == "cpu":
-        single = runner.compile_advance(1, carry)
-        if per_step(runner, single, carry) * runner.shape.steps < 0.95 * seconds:
-            group, program = 1, single
+    if jax.local_devices()[0].platform == "cpu":
+        for other, worth in OTHERS:
+            if other < runner.local and seconds > worth:
+                candidate = runner.compile_advance(other, carry)
+                faster = per_step(runner, candidate, carry) * runner.shape.steps
+                if faster < 0.95 * seconds:
+                    group, program, seconds = other, candidate, faster
     remember(runner, group)
     return group, program
 
@@ -52,14 +55,14 @@ def fitting(runner: "Runner", carry: Any) -> tuple[int, Any]:
 
 
 def per_step(runner: "Runner", program: Any, carry: Any) -> float:
-    """Seconds for a step, of as many first steps as take a twentieth of a second; the carry is left as it was."""
+    """Seconds for a step, of as many first steps as take a fifth of a second; the carry is left as it was."""
     steps, most = 1, min(runner.shape.every, runner.shape.steps)
     while True:
         scratch = jax.block_until_ready(jax.tree.map(jnp.copy, carry))
         began = time.perf_counter()
         jax.block_until_ready(program(scratch, runner.inputs, runner.data, jnp.array([0, 0, steps, most + 1], int)))
         seconds = time.perf_counter() - began
-        if seconds > 0.05 or steps >= most:
+        if seconds > 0.2 or steps >= most:
             return seconds / steps
         steps = min(most, steps * 4)
 

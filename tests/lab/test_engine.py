@@ -265,7 +265,7 @@ def test_memory_decides_the_group(bowl, tmp_path, monkeypatch):
 
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
     monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(grouping, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(grouping, "OTHERS", ((1, 0.0),))
     monkeypatch.setattr(grouping, "per_step", lambda runner, program, carry: next(times))
     times = iter([2.0, 1.0])
     run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path / "a", width=3)
