@@ -13,7 +13,7 @@ CONVERGED, OUT_OF_STEPS, NO_DESCENT, NOT_FINITE = range(4)
 
 
 class Trajectory(NamedTuple):
-    """f and the measure of convergence at each of the first points, x₀ first; NaN after the end."""
+    """f and the measure of convergence at the first points, x₀ first; after the end as they were at the end."""
 
     fun: Float[Array, " points"]
     residual: Float[Array, " points"]
@@ -88,13 +88,20 @@ def minimize(
         return (loop.residual > tol) & (loop.nit < max_iters) & ~loop.stalled & jnp.isfinite(loop.fun)
 
     end = jax.lax.while_loop(go, lambda loop: _advance(fun, method, residual, loop), start)
+    return _result(end, end.residual <= tol)
+
+
+def _result(end: _Loop, converged: Array) -> Result:
+    """What the loop came to."""
     finite = jnp.isfinite(end.fun) & jnp.isfinite(end.residual)
-    status = jnp.where(
-        end.residual <= tol, CONVERGED, jnp.where(finite, jnp.where(end.stalled, NO_DESCENT, OUT_OF_STEPS), NOT_FINITE)
+    unfinished = jnp.where(finite, jnp.where(end.stalled, NO_DESCENT, OUT_OF_STEPS), NOT_FINITE)
+    after = jnp.arange(end.trajectory.fun.shape[0]) > end.nit
+    trajectory = Trajectory(
+        jnp.where(after, end.fun, end.trajectory.fun), jnp.where(after, end.residual, end.trajectory.residual)
     )
     return Result(
         end.x, end.fun, end.jac, end.nit, end.nfev, end.njev, _total(end.state, "nhev"), _total(end.state, "nhvp"),
-        status == CONVERGED, status, end.state, end.trajectory,
+        converged, jnp.where(converged, CONVERGED, unfinished), end.state, trajectory,
     )  # fmt: skip
 
 
