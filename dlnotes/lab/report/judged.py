@@ -58,7 +58,7 @@ def judged(run: Stored) -> Judged:
 def where(run: Stored) -> str:
     """The experiment's file where the manifest's path holds one here, else its name."""
     path = str(run.manifest.get("source", {}).get("path") or "")
-    here = [Path(path), source.PACKAGE.parent / path] if path.endswith(".py") else []
+    here = [source.PACKAGE.parent / path, Path(path)] if path.endswith(".py") else []
     return next((str(file) for file in here if file.is_file()), run.name)
 
 
