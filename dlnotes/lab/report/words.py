@@ -26,12 +26,19 @@ def number(value: float, digits: int = 3) -> str:
 
 def interval(verdict: Verdict) -> str:
     """'0.52 [0.41, 0.63]', or what is known."""
+    effect, bounds, power = estimate(verdict)
+    text = f"{effect} {bounds}" if bounds else effect
+    return f"({text}){power}" if power else text
+
+
+def estimate(verdict: Verdict) -> tuple[str, str, str]:
+    """The effect, its interval in brackets, and the power of ten of both: '0.52', '[0.41, 0.63]', ''."""
     if not math.isfinite(verdict.effect):
-        return "–"
+        return "–", "", ""
     if not math.isfinite(verdict.low):
-        return number(verdict.effect)
+        return number(verdict.effect), "", ""
     effect, low, high, power = aligned(verdict.effect, verdict.low, verdict.high)
-    return f"{effect} [{low}, {high}]{power}"
+    return effect, f"[{low}, {high}]", power
 
 
 def aligned(*values: float) -> list[str]:
