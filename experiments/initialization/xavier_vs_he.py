@@ -40,11 +40,12 @@ class Arm(NamedTuple):
 
 
 NAMES = {
-    "small": "N(0, 0.01²)", "large": "N(0, 1)", "sheet": "printed, 1/(n_in + n_out)", "xavier_fan_in": "Xavier, 1/n_in",
-    "glorot": "Xavier, 2/(n_in + n_out)", "he_fan_in": "He, 2/n_in", "he_average": "He, 4/(n_in + n_out)",
+    "xavier_fan_in": "Xavier, 1/n_in", "he_fan_in": "He, 2/n_in", "sheet": "printed, 1/(n_in + n_out)",
+    "glorot": "Xavier, 2/(n_in + n_out)", "he_average": "He, 4/(n_in + n_out)", "small": "N(0, 0.01²)",
+    "large": "N(0, 1)",
 }  # fmt: skip
 RELU = {name: Arm(RULES[name], 0.0) for name in NAMES}
-TANH = {f"tanh {name}": Arm(RULES[name], 1.0) for name in ("large", "xavier_fan_in", "he_fan_in")}
+TANH = {f"tanh {name}": Arm(RULES[name], 1.0) for name in ("xavier_fan_in", "he_fan_in", "large")}
 TWO = {name: RELU[name] for name in ("xavier_fan_in", "he_fan_in")}
 
 
@@ -257,37 +258,44 @@ PREDICTIONS = (
 )  # fmt: skip
 
 
+def colors(arms):
+    """The same color for a rule in every panel."""
+    return [lab.figures.PALETTE[list(NAMES).index(str(arm).removeprefix("tanh "))] for arm in arms]
+
+
 def draw(results):
     """Signal and gradient by layer with their laws; loss at the end by depth; loss over time."""
     figure, axes = lab.figures.panels(8)
-    shown = ["sheet", "xavier_fan_in", "he_fan_in"]
-    titles = ("ReLU: each layer halves the signal with Xavier, keeps it with He (laws dotted)", "Likewise the gradient")
-    for ax, measure, title in zip(axes, ("forward", "backward"), titles, strict=False):
+    shown = [*TWO, "sheet"]
+    for ax, measure in zip(axes, ("forward", "backward"), strict=False):
         squares = by_layer(results, shown, measure)
         squares = squares.assign_coords(layer=squares.layer + 1)
-        lab.figures.seeds(ax, squares, x="layer", hue="arm", labels=NAMES)
+        lab.figures.seeds(ax, squares, x="layer", hue="arm", labels=NAMES, colors=colors(shown))
         layer = squares.layer.values
         for bits in (-2, -1, 0):
             law = bits * (layer if measure == "forward" else layer[-1] - layer)
             ax.plot(layer, law, color="black", linestyle=":", linewidth=1)
-        ax.set(title=title, xlabel="layer", ylabel="mean square, log₂")
+        ax.set(xlabel="layer", ylabel="mean square, log₂")
+    axes[0].set_title("Signal through random ReLU layers: laws of 0, −1 and −2 bits a layer dotted")
+    axes[1].set_title("Gradient on its way back, from the last layer to the first")
     ending = at_end(results.dense).min("learning_rate")
-    for ax, arms, title in ((axes[2], RELU, "ReLU"), (axes[3], TANH, "tanh")):
-        here = ending.sel(arm=list(arms)).assign_coords(arm=[name.removeprefix("tanh ") for name in arms])
-        lab.figures.dots(ax, here, x="depth", hue="arm", labels=NAMES)
-        title = f"{title}: at the end of short training (ln 10 = 2.3: nothing learned)"
-        ax.set(title=title, xlabel="weight layers", ylabel="training loss, nats")
+    for ax, arms, name in ((axes[2], RELU, "ReLU"), (axes[3], TANH, "tanh")):
+        here = ending.sel(arm=list(arms)).assign_coords(arm=[arm.removeprefix("tanh ") for arm in arms])
+        lab.figures.dots(ax, here, x="depth", hue="arm", labels=NAMES, colors=colors(arms))
+        title = f"{name}, short training: which rules leave ln 10 = 2.3 (nothing learned)?"
+        ax.set(title=title, xlabel="weight layers", ylabel="training loss, nats", ylim=(0, 2.4))
     curves = [
-        ("dense", int(results.dense.depth.max()), "dense ReLU layers"),
-        ("convolutional", int(results.convolutional.depth.max()), "convolutional ReLU layers"),
-        ("longer", 10, "dense ReLU layers, longer"),
-        ("longer", 20, "dense ReLU layers, longer"),
+        ("dense", -1, "dense"),
+        ("convolutional", -1, "convolutional"),
+        ("longer", 0, "dense"),
+        ("longer", -1, "dense"),
     ]
-    for ax, (study, depth, title) in zip(axes[4:], curves, strict=True):
-        array = capped(at_best(results[study], "loss"))
-        array = array.sel(depth=depth if depth in array.depth else array.depth.max(), arm=list(TWO), drop=True)
-        lab.figures.seeds(ax, array, x="step", hue="arm", labels=NAMES)
-        ax.set(title=f"{depth} {title}", ylabel="training loss, nats")
+    for ax, (study, place, kind) in zip(axes[4:], curves, strict=True):
+        array = capped(at_best(results[study], "loss")).sel(arm=list(TWO)).isel(depth=place)
+        lab.figures.seeds(ax, array.drop_vars("depth"), x="step", hue="arm", labels=NAMES, colors=colors(TWO))
+        span = "trained longer" if study == "longer" else "over short training"
+        title = f"{int(array.depth)} {kind} ReLU layers, {span}"
+        ax.set(title=title, xlabel="step", ylabel="training loss, nats", ylim=(0, 2.4))
     return figure
 
 
