@@ -114,6 +114,12 @@ def run(runs: Path, name: str, path: Path, *, preset: str = "standard", seeds: i
     return folder
 
 
+def one_run(folder: Path, **facts: Any) -> tuple[Path, Path, Path]:
+    """Runs folder, experiment file and run folder of a single run."""
+    path = experiment(folder / "files", "he")
+    return folder / "runs", path, run(folder / "runs", "initialization/xavier_vs_he", path, **facts)
+
+
 def make(folder: Path) -> Path:
     """A folder of runs with everything a report may meet: good, damaged, unfinished, lost seeds, a user's own."""
     runs = folder / "runs"
