@@ -40,7 +40,10 @@ def install() -> str | None:
         return chromium.find()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "timeout": 480}
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+    for command in (
+        ["update", "-qq"],
+        ["install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"],
+    ):
         try:
             subprocess.run(["apt-get", *command], env=environment, **quiet)
         except (OSError, subprocess.TimeoutExpired):
