@@ -21,6 +21,9 @@ lint: setup
 unit: setup
 	.venv/bin/pytest -n 2 --dist worksteal
 
+browser: setup
+	.venv/bin/python tests/browser/check.py
+
 format: setup
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .

@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how many times the kill test kills a run (default 20)")
 
 
-@pytest.fixture()
+@pytest.fixture
 def float64():
     """Run a test with 64-bit numbers."""
     with jax.enable_x64(True):
