@@ -169,9 +169,10 @@ def saddle(key: Array, *, width: Array, starts: int, steps: int, shown: int) -> 
     well = test_functions.double_well
     methods = (optax.sgd(0.1), optax.sgd(0.1, momentum=0.9), optax.sgd(0.1), newton(), newton(damping=2.0))
 
+    begin = jax.random.uniform(k_start, (starts, 2), minval=-1.0, maxval=1.0) * jnp.stack([width, jnp.ones(())])
+
     def init():
-        x = jax.random.uniform(k_start, (starts, 2), minval=-1.0, maxval=1.0) * jnp.stack([width, jnp.ones(())])
-        return [(x, jax.vmap(method.init)(x)) for method in methods]
+        return [(begin, jax.vmap(method.init)(begin)) for method in methods]
 
     def advance(method, x, own, noise):
         updates, own = optax.with_extra_args_support(method).update(jax.grad(well)(x) + noise, own, x, value_fn=well)
@@ -187,7 +188,7 @@ def saddle(key: Array, *, width: Array, starts: int, steps: int, shown: int) -> 
     def probe(state, t):
         return {"path": jnp.stack([x[:shown] for x, _ in state])}
 
-    return lab.Trial(init, step, probe=probe, steps=steps)
+    return lab.Trial(init, step, probe=probe, finish=lambda _: {"begin": begin[:shown]}, steps=steps)
 
 
 def one_step(key: Array, *, solver: str, n: int):

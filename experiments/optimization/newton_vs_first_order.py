@@ -193,10 +193,13 @@ PREDICTIONS = (
 
 
 def draw(r):
-    figure, axes = lab.figures.panels(8)
+    figure, axes = lab.figures.panels(9)
     draw_steps(r, axes[:4])
     draw_costs(r, axes[4:6])
-    draw_saddle(r, axes[6:])
+    draw_saddle(r, axes[6:8])
+    errors = r.small_batch[["newton_error", "gradient_error"]].sel(descended="later").to_dataarray("estimate")
+    lab.figures.dots(axes[8], errors, x="batch", hue="estimate", labels=("Newton step", "gradient"), log="xy")
+    axes[8].set(title="From a batch: which is known better?", xlabel="examples in the batch", ylabel="relative error")
     return figure
 
 
@@ -204,52 +207,64 @@ def draw_steps(r, axes):
     """Convergence and numbers of steps, on quadratics, Rosenbrock's function and digits."""
     some = ["descent", "heavy ball", "conjugate gradients", "Newton"]
     error = named(r.quadratic.error, trials.QUADRATIC).sel(condition=100.0, solver=some)
-    lab.figures.seeds(axes[0], error.clip(1e-9), x="iteration", hue="solver", log="y")
+    lab.figures.seeds(axes[0], error.clip(1e-6), x="iteration", hue="solver", log="y")
     axes[0].set(title="Quadratic, κ = 100: Newton needs one step", xlabel="step", ylabel="distance to the minimum")
     kappa = r.quadratic.condition
-    lab.figures.dots(
-        axes[1], named(r.quadratic.steps, trials.QUADRATIC).sel(solver=some), x="condition", hue="solver", log="xy"
+    lab.figures.dots(axes[1], on_quadratic(r, *some), x="condition", hue="solver", log="xy")
+    axes[1].plot(kappa, 6 * kappa, kappa, 11 * kappa**0.5, color="black", linewidth=0.8, linestyle=":")
+    cap = r.quadratic.attrs["cap"]
+    axes[1].axhline(cap, color="black", linewidth=0.8)
+    axes[1].text(10, cap * 1.3, f"no more than {cap:,} were taken", fontsize=8)
+    axes[1].set(
+        title="Steps; dotted: like κ, like √κ", xlabel="condition number κ", ylabel="steps", ylim=(0.5, 10 * cap)
     )
-    axes[1].plot(kappa, 7 * kappa, kappa, 12 * kappa**0.5, color="black", linewidth=0.8, linestyle=":")
-    axes[1].set(title="Its steps do not grow with κ; dotted: κ and √κ", xlabel="condition number κ", ylabel="steps")
     lab.figures.dots(axes[2], named(r.rosenbrock.steps, trials.ROSENBROCK), x="solver", hue="spread", log="y")
     at = [trials.ROSENBROCK.index(name) for name in PUBLISHED]
-    axes[2].plot(at, list(PUBLISHED.values()), "_", color="black", markersize=22, label="in the book")
+    axes[2].plot(at, list(PUBLISHED.values()), "x", color="black", markersize=9, label="in the book", zorder=4)
     axes[2].legend(fontsize=8, frameon=False)
-    axes[2].set(title="Rosenbrock's function: as published", xlabel="", ylabel="iterations")
-    axes[2].tick_params(axis="x", rotation=30)
-    gradient = named(r.digits.gradient, trials.DIGITS).clip(1e-9)
+    axes[2].set(title="Rosenbrock's function: about as published", xlabel="", ylabel="iterations")
+    gradient = named(r.digits.gradient, trials.DIGITS).clip(1e-8)
     lab.figures.seeds(axes[3], gradient, x="iteration", hue="solver", log="y")
-    axes[3].set(title="Digits: again the fewest steps …", xlabel="step", ylabel="length of the gradient")
+    axes[3].set(title="Digits: Newton takes the fewest steps …", xlabel="step", ylabel="length of the gradient")
+    axes[2].tick_params(axis="x", rotation=30)
 
 
 def draw_costs(r, axes):
     """Seconds to solve, and seconds of a step against n."""
     lab.figures.dots(axes[0], r.solving.seconds, x="solver", log="y")
-    axes[0].set(title="… but the most seconds", xlabel="", ylabel="seconds to a gradient of 1e-8")
+    axes[0].set(title="… but not the fewest seconds", xlabel="", ylabel="seconds to a gradient of 1e-8")
     axes[0].tick_params(axis="x", rotation=30)
-    cost = [
-        r.newton_step.seconds.expand_dims(solver=["Newton"]),
-        *(s for _, s in r.cheap_step.seconds.groupby("solver")),
-    ]
-    for i, seconds in enumerate(cost):
+    cost = [r.newton_step.seconds.expand_dims(solver=["Newton"])]
+    cost += [r.cheap_step.seconds.sel(solver=[name]) for name in r.cheap_step.solver.values]
+    for i, (seconds, power) in enumerate(zip(cost, (3, 1, 1), strict=True)):
         lab.figures.dots(axes[1], seconds, x="n", hue="solver", log="xy", colors=lab.figures.PALETTE[i:])
-    axes[1].set(title="A step: n³ for Newton, n for a gradient", xlabel="parameters n", ylabel="seconds")
+        law = float(seconds.isel(n=-1).median()) * (seconds.n / seconds.n[-1]) ** power
+        axes[1].plot(seconds.n, law, color="black", linewidth=0.8, linestyle=":")
+    ends = [int(c.n[i]) for c in cost[:2] for i in (0, -1)]
+    axes[1].set_xticks(ends, [f"{n:,}" for n in ends])
+    axes[1].set(title="One step; dotted: like n³, like n", xlabel="parameters n", ylabel="seconds")
 
 
 def draw_saddle(r, axes):
     """Some paths around the saddle, and how many end there."""
-    paths = named(r.saddle.path, trials.SADDLE).sel(width="around").isel(seed=0)
+    across, along = np.meshgrid(np.linspace(-1.6, 1.6, 65), np.linspace(-1.1, 1.1, 45))
+    height = across**4 / 4 - across**2 / 2 + along**2 / 2
+    axes[0].contour(across, along, height, levels=12, colors="black", alpha=0.25, linewidths=0.6)
+    near = {"width": "around", "seed": 0}
+    begin = r.saddle.begin.sel(near)
     for i, name in enumerate(("descent", "momentum", "Newton")):
-        for k in paths.shown.values:
-            x = paths.sel(solver=name, shown=k)
-            label = None if k else name
-            axes[0].plot(x[:, 0], x[:, 1], ".-", markersize=3, linewidth=0.8, color=lab.figures.PALETTE[i], label=label)
-    axes[0].set(title="Around a saddle at (0, 0): who is drawn in?", xlim=(-1.8, 1.8), ylim=(-1.2, 1.2))
+        path = named(r.saddle.path, trials.SADDLE).sel(near | {"solver": name}).isel(step=slice(40))
+        for k in range(path.sizes["shown"]):
+            x, y = np.concatenate([begin[[k]], path.isel(shown=k).transpose("step", "coordinate")]).T
+            color, label = lab.figures.PALETTE[i], None if k else name
+            axes[0].plot(x, y, ".-", markersize=3, linewidth=0.8, color=color, label=label)
+    axes[0].set(title="A saddle at (0, 0): who is drawn in?", xlim=(-1.6, 1.6), ylim=(-1.1, 1.1))
     axes[0].set(xlabel="x₁ (minima at ±1)", ylabel="x₂")
     axes[0].legend(fontsize=8, frameon=False)
     lab.figures.dots(axes[1], named(r.saddle.at_saddle, trials.SADDLE).isel(step=-1), x="solver", hue="width")
-    axes[1].set(title="Undamped Newton, from 1/√5 of the starts", xlabel="", ylabel="share left at the saddle")
+    axes[1].set(
+        title="Who stays: undamped Newton, from 1/√5 of the starts", xlabel="", ylabel="share left at the saddle"
+    )
     axes[1].tick_params(axis="x", rotation=30)
 
 
@@ -279,8 +294,10 @@ EXPERIMENT = lab.Experiment(
             data=images.load,
         ),
         "saddle": lab.Study(
-            trials.saddle, {"width": {"around": 1.0, "ridge": 0.0}, "starts": 512, "steps": 200, "shown": 8},
-            dims={"at_saddle": ("solver",), "path": ("solver", "shown", "coordinate")},
+            trials.saddle, {"width": {"around": 1.0, "ridge": 0.0}, "starts": 512, "steps": 200, "shown": 4},
+            dims={
+                "at_saddle": ("solver",), "path": ("solver", "shown", "coordinate"), "begin": ("shown", "coordinate"),
+            },
         ),
         "solving": lab.Cost(
             trials.solving,
