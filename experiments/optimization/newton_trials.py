@@ -28,6 +28,7 @@ SEARCHED = {  # directions that a Wolfe line search follows, from step 1 downwar
 ROSENBROCK = ("descent", "Newton, step 1", *SEARCHED)
 DIGITS = ("descent", "Nesterov", *SEARCHED)
 SADDLE = ("descent", "momentum", "noisy descent", "Newton", "damped Newton")
+REPEATED = 100
 SCALES = (0.01, 1.0)  # of the random starts from which Newton's step 1 is tried on digits
 
 
@@ -192,11 +193,18 @@ def saddle(key: Array, *, width: Array, starts: int, steps: int, shown: int) -> 
 
 
 def one_step(key: Array, *, solver: str, n: int):
-    """What a step needs on Rosenbrock's function in n dimensions, whose value takes O(n)."""
+    """A Newton step, or REPEATED steps along gradients or products, on Rosenbrock's function, whose value takes O(n).
+
+    One gradient would be over before its call is.
+    """
     fun = test_functions.rosenbrock
+
+    def repeated(direction):
+        return lambda x: jax.lax.fori_loop(0, REPEATED, lambda _, x: x - 1e-6 * direction(x), x)
+
     computations = {
-        "gradient": jax.grad(fun),
-        "Hessian-vector product": lambda x: hessian_vector_product(fun, x, x),
+        "gradient": repeated(jax.grad(fun)),
+        "Hessian-vector product": repeated(lambda x: hessian_vector_product(fun, x, x)),
         "Newton": lambda x: newton().update(jax.grad(fun)(x), newton().init(x), x, value_fn=fun)[0],
     }
     return computations[solver], (jax.random.normal(key, (n,), jnp.float64),)
