@@ -15,126 +15,17 @@ their training losses agree. A network that knows nothing has log 10 = 2.3 nats,
 if it ends below 1 nat. Margins: twice or half (0.3), a tenth of 2.3 nats (0.23), 0.1 of a cosine, half a grid step.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
+import smoothing_trials as trials
 import xarray as xr
-from jax import Array
 
 from dlnotes import lab
 from dlnotes.data import images
-from dlnotes.nn import deep_linear, diagnostics, vgg
-from dlnotes.nn.normalization import BATCH_NORM, NOISY_BATCH_NORM, PLAIN, Treatment
+from dlnotes.nn.normalization import BATCH_NORM, NOISY_BATCH_NORM, PLAIN
 
 ARMS = {"none": PLAIN, "batch norm": BATCH_NORM, "noisy batch norm": NOISY_BATCH_NORM}
-POPULATION = 512  # training images whose moments serve at test time
-
-
-class Inputs(NamedTuple):
-    """What a step of training sees."""
-
-    x: Array
-    y: Array
-    noise: Any
-
-
-def descent(init: Callable, draw: Callable, run: Callable, rate: Array, steps: int, every: int) -> lab.Trial:
-    """Plain gradient descent; `run(params, draw(t))` is step t's loss and what every normalization layer gives out."""
-
-    def step(params, t):
-        inputs = draw(t)
-        loss, gradient = jax.value_and_grad(lambda p: run(p, inputs)[0])(params)
-        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), {"loss": loss}
-
-    return lab.Trial(init, step, steps=steps, every=every)
-
-
-def surveyed(trial: lab.Trial, draw: Callable, run: Callable, layer: Callable, lengths: Array) -> lab.Trial:
-    """The trial with the coming step's landscape, shift and drift (to the noise of the step after) measured."""
-
-    def probe(params, t):
-        inputs = draw(t)
-        later = inputs._replace(noise=draw(t + 1).noise)
-        updated, _ = trial.step(params, t)
-        pairs = zip(run(params, inputs)[1], run(updated, later)[1], strict=True)
-        drift = jnp.stack([diagnostics.moment_drift(before, after) for before, after in pairs])
-        return {"drift": drift} | diagnostics.survey(
-            lambda p: run(p, inputs)[0], params, updated, lengths, layer(params)
-        )
-
-    return trial._replace(probe=probe)
-
-
-def classifier(key: Array, data: images.Images, arm: Treatment, net: str, batch: int, scale: Array | float = 1.0):
-    """(init, draw, run, accuracy) of a network on images standardized by the training set's mean and deviation."""
-    k_init, k_batches, k_noise = lab.streams(key, "init", "batches", "noise")
-    widths = vgg.WIDTHS[net]
-    network = vgg.VGG(widths, kernel_init=vgg.glorot(scale))
-    mean, deviation = data.train_images.mean(), data.train_images.std()
-    x, test = (data.train_images - mean) / deviation, (data.test_images - mean) / deviation
-    labels = jnp.asarray(data.train_labels)
-
-    def outputs(params, x, *rest) -> Any:
-        return network.apply({"params": params}, x, arm, *rest)
-
-    def draw(t):
-        index = lab.minibatch(k_batches, t, x.shape[0], batch)
-        return Inputs(x[index], labels[index], vgg.draw_noise(jax.random.fold_in(k_noise, t), widths, batch))
-
-    def run(params, inputs):
-        logits, _, normalized = outputs(params, inputs.x, inputs.noise)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, inputs.y).mean(), normalized
-
-    def accuracy(params):
-        moments = outputs(params, x[:POPULATION]).moments
-        logits = jax.lax.map(lambda image: outputs(params, image[None], None, moments).logits[0], test, batch_size=360)
-        return {"accuracy": jnp.mean(logits.argmax(-1) == data.test_labels)}
-
-    return lambda: network.init(k_init, x[:2], arm)["params"], draw, run, accuracy
-
-
-def image_trial(
-    key: Array, data: images.Images, *, arm: Treatment, rate: Array, net: str, batch: int, points: int, steps: int,
-    every: int, dataset: str = "digits",
-) -> lab.Trial:  # fmt: skip
-    """A VGG network trained by plain SGD, surveyed along [1/2, 4] times the rate."""
-    init, draw, run, accuracy = classifier(key, data, arm, net, batch)
-    trial = descent(init, draw, run, rate, steps, every)._replace(finish=accuracy)
-    return surveyed(trial, draw, run, vgg.layer_numbers, rate * jnp.geomspace(1 / 2, 4, points))
-
-
-def linear_trial(
-    key: Array, *, arm: Treatment, rate: Array, layers: int, width: int, examples: int, points: int, steps: int,
-    every: int,
-) -> lab.Trial:  # fmt: skip
-    """A deep linear network led to a Gaussian matrix by full batches, surveyed along [1/100, 30] times the rate."""
-    k_init, k_inputs, k_target, k_noise = lab.streams(key, "init", "inputs", "target", "noise")
-
-    def draw(t):
-        x = jax.random.normal(k_inputs, (examples * width,)).reshape(examples, width)
-        y = x @ jax.random.normal(k_target, (width * width,)).reshape(width, width)
-        return Inputs(x, y, deep_linear.draw_noise(jax.random.fold_in(k_noise, t), layers - 1, width, examples))
-
-    def run(params, inputs):
-        outputs, hidden = deep_linear.apply(params, inputs.x, arm, inputs.noise)
-        return jnp.square(outputs - inputs.y).sum(1).mean(), hidden
-
-    trial = descent(partial(deep_linear.init, k_init, layers, width), draw, run, rate, steps, every)
-    return surveyed(trial, draw, run, deep_linear.layer_numbers, rate * jnp.geomspace(1 / 100, 30, points))
-
-
-def grid_trial(
-    key: Array, data: images.Images, *, arm: Treatment, rate: Array, init_scale: Array, net: str, batch: int,
-    steps: int, every: int, dataset: str = "digits",
-) -> lab.Trial:  # fmt: skip
-    """Training alone, at any rate and any scale of the initial weights."""
-    init, draw, run, _ = classifier(key, data, arm, net, batch, init_scale)
-    return descent(init, draw, run, rate, steps, every)
 
 
 def finite(measure):
@@ -210,9 +101,9 @@ SANTURKAR = "Santurkar et al. 2018"
 TWICE, TENTH = float(np.log10(2)), 0.23
 
 LANDSCAPE = {
-    "loss_range": "the loss varies less along the gradient",
-    "gradient_change": "the gradient changes less along the gradient",
-    "beta": "effective β is lower",
+    "loss_range": "the loss varies half as much or less along the gradient",
+    "gradient_change": "the gradient changes half as much or less along itself",
+    "beta": "effective β is halved or less",
 }
 
 
@@ -248,7 +139,7 @@ PREDICTIONS = (
         source=NOTES,
     ),
     lab.Less(
-        "beta_beyond_scale", "VGG: β‖θ‖², which no rescaling of weights changes, is lower with batch norm",
+        "beta_beyond_scale", "VGG: β‖θ‖², which no rescaling of weights changes, is halved or less with batch norm",
         lambda r: log_ratio(r.vgg.beta * r.vgg.parameter_norm**2), source="ours", margin=TWICE,
     ),
     lab.Greater(
@@ -301,46 +192,48 @@ PREDICTIONS = (
 )  # fmt: skip
 
 
+def compared(study):
+    """Batch norm's measures of the landscape over the plain net's: at equal step, at equal loss."""
+    step, loss = (
+        [how(name) for name in LANDSCAPE] for how in (lambda n: log_ratio(study[n]), partial(at_equal_loss, study))
+    )
+    arms = [xr.concat(each, "measure") for each in (step, loss)]
+    names = {"measure": ["loss range", "gradient change", "β"], "compared": ["at equal step", "at equal loss"]}
+    return 10 ** xr.concat(arms, "compared").assign_coords(names)
+
+
 def draw(results):
     """Training; the landscape through it, at equal step and at equal loss; drift and shift; the grid."""
     figure, axes = lab.figures.panels(12)
-    through = [
-        (results.vgg.loss, "VGG: training loss", "cross-entropy, nats"),
-        (results.vgg.loss_range, "Loss varies this much along the gradient", "highest − lowest loss, nats"),
-        (results.vgg.gradient_change, "The gradient changes this much along itself", "‖∇L(θ − ηg) − g‖, largest"),
-        (results.vgg.beta, "Effective β: smaller is smoother", "β = ‖∇L(θ − ηg) − g‖ / η‖g‖, largest"),
-        (
-            results.vgg.drift.mean("normalized"),
-            "Means and deviations drift in one step",
-            "drift, deviations of the layer",
-        ),
-        (results.linear.loss, "25 linear layers: training loss", "squared error"),
-        (results.linear.beta, "25 linear layers: effective β", "β"),
-    ]
-    places = [axes[i] for i in (0, 1, 2, 3, 5, 7, 8)]
-    for ax, (measure, title, unit) in zip(places, through, strict=True):
-        lab.figures.seeds(ax, finite(measure), hue="arm", log="y")
-        ax.set(title=title, ylabel=unit, xlabel="step")
-    for color, arm in zip(lab.figures.PALETTE, results.vgg.arm.values, strict=False):
-        lines = results.vgg.sel(arm=arm).transpose("step", "seed", ...)
-        axes[4].loglog(lines.loss, finite(lines.beta), color=color, linewidth=0.7, alpha=0.5)
-    axes[4].set(title="The same β against training loss: arms at equal loss", xlabel="loss, nats", ylabel="β")
-    axes[4].invert_xaxis()
-    for ax, study, name in ((axes[6], results.vgg, "VGG"), (axes[9], results.linear, "25 linear layers")):
+    vgg_, linear = results.vgg, results.linear
+    through = {
+        0: (vgg_.loss, "VGG: training loss at the same rate", "cross-entropy, nats"),
+        1: (vgg_.loss_range, "How much the loss varies along the gradient", "highest − lowest loss, nats"),
+        2: (vgg_.gradient_change, "How much the gradient changes along itself", "‖∇L(θ − ηg) − g‖, largest"),
+        3: (vgg_.beta, "Effective β, smaller is smoother (dotted: 2/rate)", "‖∇L(θ − ηg) − g‖ / η‖g‖, largest"),
+        5: (vgg_.drift.mean("normalized"), "One step's drift of means and deviations", "drift / the layer's deviation"),
+        7: (linear.loss, "25 linear layers: training loss", "squared error"),
+        8: (linear.beta, "25 linear layers: effective β", "‖∇L(θ − ηg) − g‖ / η‖g‖, largest"),
+    }
+    for place, (measure, title, unit) in through.items():
+        lab.figures.seeds(axes[place], finite(measure), hue="arm", log="y")
+        axes[place].set(title=title, ylabel=unit)
+    axes[3].axhline(2 / vgg_.attrs["rate"], color="black", linestyle=":", linewidth=1)
+    lab.figures.dots(axes[4], compared(vgg_), x="measure", hue="compared", log="y")
+    axes[4].axhline(0.5, color="black", linestyle=":", linewidth=1)
+    axes[4].set(title="With over without batch norm (dotted: the half predicted)", ylabel="ratio", xlabel="")
+    for ax, study, name in ((axes[6], vgg_, "VGG"), (axes[9], linear, "25 linear layers")):
         change = np.exp(np.log(finite(deeper(study.gradient_shift))).mean("step")).assign_coords(
             layer=study.layer[1:] + 1
         )
         draw_layers = lab.figures.dots if change.layer.size < 10 else lab.figures.seeds
         draw_layers(ax, change, x="layer", hue="arm", log="y")
-        ax.set(title=f"{name}: covariate shift, by layer", ylabel="‖G′ − G‖ of a layer's gradient", xlabel="layer")
-    loss = final(results)
+        ax.set(title=f"{name}: covariate shift of each layer's gradient", ylabel="‖G′ − G‖", xlabel="layer")
+    loss, unit = final(results), "final training loss, nats"
     lab.figures.dots(axes[10], loss.sel(init_scale=1.0), x="rate", hue="arm", log="y")
-    axes[10].set(title="Grid: which rates train", xlabel="learning rate", ylabel="final training loss, nats (≤ 2.3)")
+    axes[10].set(title="Grid: which rates train", xlabel="learning rate", ylabel=unit)
     lab.figures.dots(axes[11], at_best_rate(results, loss), x="init_scale", hue="arm", log="y")
-    axes[11].set(
-        title="Grid, each at its best rate: which initial weights train", xlabel="scale of the initial weights",
-        ylabel="final training loss, nats (≤ 2.3)",
-    )  # fmt: skip
+    axes[11].set(title="Grid: which initial scales train, at the best rate", xlabel="scale of the weights", ylabel=unit)
     return figure
 
 
@@ -351,18 +244,18 @@ EXPERIMENT = lab.Experiment(
     __doc__,
     studies={
         "vgg": lab.Study(
-            image_trial,
+            trials.image_trial,
             {"arm": ARMS, "rate": 0.1, "net": "small", "batch": 32, "points": 8, "steps": 240, "every": 30},
             data=images.load, dims=DIMS,
         ),
         "linear": lab.Study(
-            linear_trial,
+            trials.linear_trial,
             {"arm": ARMS, "rate": 0.001, "layers": 25, "width": 10, "examples": 128, "points": 8, "steps": 300,
              "every": 50},
             dims=DIMS,
         ),
         "grid": lab.Study(
-            grid_trial,
+            trials.grid_trial,
             {"arm": {"none": PLAIN, "batch norm": BATCH_NORM}, "rate": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0),
              "init_scale": (0.25, 0.5, 1.0, 2.0, 4.0), "net": "perceptron", "batch": 32, "steps": 150, "every": 15},
             data=images.load,
