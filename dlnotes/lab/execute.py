@@ -91,20 +91,19 @@ class Runner:
     def run(self) -> tuple[xr.Dataset, Account]:
         """The program's results and cost."""
         begin = self.compile(lift.begin(self.program, self.shape), self.local, 1, self.inputs, self.data)
-        carry, records, done = begin(self.inputs, self.data), self.blank_records(), 0
+        carry, records, advance = begin(self.inputs, self.data), self.blank_records(), None
+        self.account.group = min(self.setting.group or self.local, self.local)
         if self.shape.steps:
-            group, advance = grouping.choose(self, carry)
-            self.account.group = group
-            self.setting.progress.compiled(self.account.compile_seconds)
+            self.account.group, advance = grouping.choose(self, carry)
+        end = self.compile(lift.end(self.program), self.account.group, 2, carry, self.inputs, self.data)
+        self.setting.progress.compiled(self.account.compile_seconds)
+        if advance:
             (carry, records), done = self.setting.checkpoints.restore((carry, records), self.program.label)
             carry = self.segments(advance, carry, records, done)
-        self.account.group = self.account.group or self.setting.group or self.local
         began = time.perf_counter()
-        end = self.compile(lift.end(self.program), self.account.group, 2, carry, self.inputs, self.data)
-        compiled = time.perf_counter()
         measures, first_bad = jax.block_until_ready(end(carry, self.inputs, self.data))
-        self.account.run_seconds += time.perf_counter() - compiled
-        self.setting.progress.finished(self.account.run_seconds + (compiled - began))
+        self.account.run_seconds += time.perf_counter() - began
+        self.setting.progress.finished(self.account.run_seconds)
         return self.gather(records, jax.device_get(measures), np.asarray(first_bad)), self.account
 
     @property
