@@ -114,7 +114,9 @@ def _advance(fun: Callable, method: optax.GradientTransformationExtraArgs, resid
         value, grad = search.value.astype(loop.fun.dtype), search.grad
     else:
         value, grad = jax.value_and_grad(fun)(x)
-    values, gradients, stalled = _account(search, loop.fun, value)
+    values, gradients, missed = _account(search)
+    unmoved = optax.tree.norm(optax.tree.sub(x, loop.x)) == 0
+    stalled = (missed | ((search is not None) & unmoved)) & ~(value < loop.fun)
     size = residual(x, value, grad)
     points, nit = loop.trajectory, loop.nit + 1
     points = Trajectory(points.fun.at[nit].set(value, mode="drop"), points.residual.at[nit].set(size, mode="drop"))
@@ -128,15 +130,14 @@ def _line_search(state: Any) -> Any:
     return next((leaf for leaf in leaves if isinstance(leaf, kinds)), None)
 
 
-def _account(search: Any, before: Array, after: Array) -> tuple[Array, Array, Array]:
-    """Values and gradients that this step took, and whether its line search ended on no lower point."""
+def _account(search: Any) -> tuple[Array, Array, Array]:
+    """Values and gradients that this step took, and whether its line search gave up on a lower point."""
     one = jnp.ones((), jnp.int32)
     if search is None:
         return one, one, jnp.zeros((), bool)
     tried = search.info.num_linesearch_steps.astype(jnp.int32)
-    stalled = (search.info.decrease_error > 0) & ~(after < before)
     zoom = isinstance(search, optax.ScaleByZoomLinesearchState)
-    return tried, (tried if zoom else one), stalled
+    return tried, (tried if zoom else one), search.info.decrease_error > 0
 
 
 def _total(state: Any, name: str) -> Int[Array, ""]:
