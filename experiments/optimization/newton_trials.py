@@ -170,7 +170,8 @@ def saddle(key: Array, *, width: Array, starts: int, steps: int, shown: int) -> 
     well = test_functions.double_well
     methods = (optax.sgd(0.1), optax.sgd(0.1, momentum=0.9), optax.sgd(0.1), newton(), newton(damping=2.0))
 
-    begin = jax.random.uniform(k_start, (starts, 2), minval=-1.0, maxval=1.0) * jnp.stack([width, jnp.ones(())])
+    begin = jax.random.uniform(k_start, (starts, 2), minval=-1.0, maxval=1.0)
+    begin = begin * jnp.stack([width, jnp.ones(())])[None]
 
     def init():
         return [(begin, jax.vmap(method.init)(begin)) for method in methods]

@@ -1,0 +1,62 @@
+"""How the Newton experiment prepares its data and reads its results."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dlnotes.lab import discover
+
+FILE = Path(__file__).parents[2] / "experiments" / "optimization" / "newton_vs_first_order.py"
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return discover.import_file(FILE)
+
+
+@pytest.fixture(scope="module")
+def trials(experiment):
+    return sys.modules["newton_trials"]
+
+
+def test_exponent_of_a_power_law(experiment):
+    n = xr.DataArray([128.0, 512.0, 2048.0], dims="n", coords={"n": [128, 512, 2048]})
+    seconds = 3e-9 * n**2.5 * xr.DataArray([1.0, 2.0], dims="repeat")
+    np.testing.assert_allclose(experiment.exponent(seconds, "n"), 2.5)
+    assert experiment.exponent(seconds, "n").dims == ("repeat",)
+    np.testing.assert_allclose(experiment.exponent(seconds.where(n < 2000), "n"), np.nan)
+
+
+def test_exponent_is_found_in_every_repeat_for_bytes(experiment):
+    n = xr.DataArray([16, 64], dims="n", coords={"n": [16, 64]})
+    study = xr.Dataset(
+        {"bytes": 8.0 * n**2, "seconds": xr.ones_like(n, float) * xr.DataArray(np.ones(5), dims="repeat")}
+    )
+    np.testing.assert_allclose(experiment.memory_exponent(study), [2.0] * 5)
+
+
+def test_fewer_is_in_powers_of_ten(experiment):
+    steps = xr.DataArray([[1000.0, 100.0], [10.0, 100.0]], dims=("solver", "seed"), coords={"solver": ["many", "few"]})
+    np.testing.assert_allclose(experiment.fewer(steps, "many", "few"), [2, 0])
+
+
+def test_inputs_are_block_means_and_a_constant(trials, float64):
+    pictures = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)
+    got = np.asarray(trials.inputs(pictures, 4))
+    assert got.shape == (3, 17)
+    np.testing.assert_allclose(got[1, 4 * 2 + 3], pictures[1, 4:6, 6:8, 0].mean(), rtol=1e-6)
+    np.testing.assert_array_equal(got[:, -1], 1)
+
+
+def test_names_match_their_measures(experiment, trials):
+    studies = experiment.EXPERIMENT.studies
+    assert set(experiment.PUBLISHED) <= set(trials.ROSENBROCK)
+    assert studies["solving"].settings["solver"] == trials.DIGITS
+    assert (
+        [name for name in trials.DIGITS if name in trials.SEARCHED]
+        == list(trials.SEARCHED)
+        == list(trials.ROSENBROCK[2:])
+    )
