@@ -265,7 +265,7 @@ EXPERIMENT = lab.Experiment(
     draw=draw,
     presets={
         "quick": {
-            "seeds": 4, "vgg.net": "tiny", "points": 3, "steps": 20, "every": 5, "linear.layers": 5,
+            "seeds": 4, "vgg.net": "tiny", "points": 3, "batch": 16, "steps": 12, "every": 4, "linear.layers": 5,
             "grid.rate": (0.1, 1.0), "grid.init_scale": (0.5, 1.0),
         },
         "full": {

@@ -96,10 +96,10 @@ def linear_trial(
 ) -> lab.Trial:  # fmt: skip
     """A deep linear network led to a Gaussian matrix by full batches, surveyed along [1/100, 30] times the rate."""
     k_init, k_inputs, k_target, k_noise = lab.streams(key, "init", "inputs", "target", "noise")
+    x = jax.random.normal(k_inputs, (examples * width,)).reshape(examples, width)
+    y = x @ jax.random.normal(k_target, (width * width,)).reshape(width, width)
 
     def draw(t):
-        x = jax.random.normal(k_inputs, (examples * width,)).reshape(examples, width)
-        y = x @ jax.random.normal(k_target, (width * width,)).reshape(width, width)
         return Inputs(x, y, deep_linear.draw_noise(jax.random.fold_in(k_noise, t), layers - 1, width, examples))
 
     def run(params, inputs):
