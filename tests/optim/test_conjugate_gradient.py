@@ -18,6 +18,17 @@ pytestmark = pytest.mark.usefixtures("float64")
 BETAS = [fletcher_reeves, polak_ribiere]
 
 
+def test_formulas():
+    g, last = np.array([1.0, -2.0, 0.5]), np.array([0.3, 1.0, -1.0])
+    tree, before = (
+        {"a": jnp.asarray(g[:1]), "b": jnp.asarray(g[1:])},
+        {"a": jnp.asarray(last[:1]), "b": jnp.asarray(last[1:])},
+    )
+    np.testing.assert_allclose(fletcher_reeves(tree, before), g @ g / (last @ last))
+    np.testing.assert_allclose(polak_ribiere(tree, before), g @ (g - last) / (last @ last))
+    assert polak_ribiere(0.5 * jnp.asarray(last), jnp.asarray(last)) == 0
+
+
 def exact(beta):
     return optax.chain(scale_by_conjugate_gradient(beta), optax.scale(-1.0), scale_by_quadratic_step())
 

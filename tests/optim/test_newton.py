@@ -135,6 +135,17 @@ def test_small_gradients_are_solved_accurately():
     np.testing.assert_allclose(got.solution, np.linalg.solve(matrix, g), rtol=1e-3)
 
 
+def test_products_are_counted_over_all_steps():
+    hessian = jnp.diag(jnp.array([1.0, 4.0, 9.0]))
+    method, x = newton.scale_by_newton_cg(), jnp.ones(3)
+    state, total = method.init(x), 0
+    for size in (1.0, 1e-3):
+        g = size * jnp.array([1.0, 2.0, 3.0])
+        _, state = method.update(g, state, x, value_fn=lambda x: quadratics.quadratic(hessian, x))
+        total += int(newton.truncated_cg(lambda d: hessian @ d, g, 60).nhvp)
+    assert state.nhvp == total >= 4
+
+
 def test_newton_cg_finds_what_scipy_finds():
     x = np.array([-1.2, 1.0, 0.5, 2.0])
     search = optax.scale_by_zoom_linesearch(30, initial_guess_strategy="one")
