@@ -240,7 +240,7 @@ def draw_costs(r, axes):
         lab.figures.dots(axes[1], seconds, x="n", hue="solver", log="xy", colors=lab.figures.PALETTE[i:])
         law = float(seconds.isel(n=-1).median()) * (seconds.n / seconds.n[-1]) ** power
         axes[1].plot(seconds.n, law, color="black", linewidth=0.8, linestyle=":")
-    ends = [int(c.n[i]) for c in cost[:2] for i in (0, -1)]
+    ends = (int(cost[0].n[0]), int(cost[0].n[-1]), int(cost[1].n[-1]))
     axes[1].set_xticks(ends, [f"{n:,}" for n in ends])
     axes[1].set(title="One step; dotted: like n³, like n", xlabel="parameters n", ylabel="seconds")
 
