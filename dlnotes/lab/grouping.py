@@ -1,4 +1,4 @@
-"""How many trials run at once on each device: all where memory allows, fewer where measuring shows that to be faster.
+"""How many trials run at once on each device: all that memory allows, but on CPU few, which its caches hold.
 
 A choice is remembered in the user's cache, so that the same command gives the same program and so the same bits.
 """
@@ -18,7 +18,9 @@ from dlnotes.lab.files import atomic_write
 if TYPE_CHECKING:
     from dlnotes.lab.execute import Runner
 
-OTHERS = ((1, 12.0), (16, 45.0))  # group sizes to try beside the largest, each in runs of more than so many seconds
+CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for dense, convolutional and linear networks
+OTHERS = (1, 64)  # tried beside it in runs of more than WORTH_SECONDS: compiling a second program takes seconds
+WORTH_SECONDS = 30.0
 
 
 def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
@@ -27,22 +29,22 @@ def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
     if asked:
         group = min(asked, runner.local)
         return group, runner.compile_advance(group, carry)
-    group, program = fitting(runner, carry)
-    seconds = per_step(runner, program, carry) * runner.shape.steps
-    if jax.local_devices()[0].platform == "cpu":
-        for other, worth in OTHERS:
-            if other < runner.local and seconds > worth:
-                candidate = runner.compile_advance(other, carry)
-                faster = per_step(runner, candidate, carry) * runner.shape.steps
-                if faster < 0.95 * seconds:
-                    group, program, seconds = other, candidate, faster
+    on_cpu = jax.local_devices()[0].platform == "cpu"
+    group, program = fitting(runner, carry, min(runner.local, CPU_GROUP) if on_cpu else runner.local)
+    seconds = per_step(runner, program, carry) * runner.shape.steps if on_cpu else 0.0
+    if seconds > WORTH_SECONDS:
+        for other in OTHERS:
+            candidate = runner.compile_advance(min(other, runner.local), carry)
+            faster = per_step(runner, candidate, carry) * runner.shape.steps
+            if faster < 0.9 * seconds:
+                group, program, seconds = min(other, runner.local), candidate, faster
     remember(runner, group)
     return group, program
 
 
-def fitting(runner: "Runner", carry: Any) -> tuple[int, Any]:
-    """The largest group that fits in memory, and its program."""
-    group, budget = runner.local, memory_budget()
+def fitting(runner: "Runner", carry: Any, group: int) -> tuple[int, Any]:
+    """The largest group up to `group` that fits in memory, and its program."""
+    budget = memory_budget()
     while True:
         program = runner.compile_advance(group, carry)
         needed = bytes_used(program)

@@ -265,14 +265,21 @@ def test_memory_decides_the_group(bowl, tmp_path, monkeypatch):
 
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
     monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(grouping, "OTHERS", ((1, 0.0),))
+    monkeypatch.setattr(grouping, "CPU_GROUP", 3)
+    monkeypatch.setattr(grouping, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(grouping, "per_step", lambda runner, program, carry: next(times))
-    times = iter([2.0, 1.0])
-    run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path / "a", width=3)
+    times = iter([3.0, 1.0, 2.0])  # of 3, 1 and 64 trials at a time
+    run = lab.run(only(bowl, "descent"), seeds=8, runs=tmp_path / "a", width=3)
     assert run.manifest["programs"][0]["group"] == 1
     times = iter([])
-    again = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path / "b", width=3)
+    again = lab.run(only(bowl, "descent"), seeds=8, runs=tmp_path / "b", width=3)
     assert again.manifest["programs"][0]["group"] == 1
+
+
+def test_short_runs_on_cpu_take_the_usual_group(bowl, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
+    run = lab.run(only(bowl, "descent"), seeds=16, runs=tmp_path, width=3)
+    assert run.manifest["programs"][0]["group"] == grouping.CPU_GROUP < run.manifest["programs"][0]["trials"] / 2
 
 
 def broken(**parts):
