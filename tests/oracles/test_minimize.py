@@ -139,3 +139,10 @@ def test_switch_runs_the_method_of_its_index(float64, follow, problem, index):
     methods = [optax.sgd(1e-3), optax.sgd(5e-4)]
     mine, _ = follow(switch.switch(jnp.asarray(index), methods), problem, 50)
     np.testing.assert_allclose(mine, descent(problem, (1e-3, 5e-4)[index], 50), **SAME)
+
+
+def test_gradient_norm_is_taken_over_all_leaves(float64):
+    leaves = np.random.default_rng(1).normal(size=(2, 3))
+    tree = {"a": jnp.asarray(leaves[0]), "b": [jnp.asarray(leaves[1])]}
+    expected = np.sqrt((leaves**2).sum())
+    np.testing.assert_allclose(minimize.gradient_norm(tree, jnp.asarray(0.0), tree), expected, rtol=1e-14)
