@@ -52,6 +52,7 @@ def test_minima_are_scipy_s(float64, problem, name):
     assert np.linalg.norm(problem.gradient(np.asarray(result.x))) <= 1e-7
 
 
+@pytest.mark.parametrize("problem", ["valley", "logistic"], indirect=True)
 def test_bfgs_takes_about_as_many_steps_as_scipy_s(float64, problem):
     ours = minimize.minimize(problem.fun, jnp.asarray(problem.start), METHODS["bfgs"](), tol=1e-6)
     theirs = optimize.minimize(
@@ -120,6 +121,7 @@ def test_newton_counts_its_hessians(float64, problem):
     assert int(result.nfev) >= int(result.nit) + 1
 
 
+@pytest.mark.parametrize("problem", ["valley"], indirect=True)
 def test_vmapped_members_end_where_they_end_alone(float64, problem):
     starts = problem.start + np.random.default_rng(0).normal(size=(3, len(problem.start))) * 0.1
 

@@ -52,8 +52,7 @@ def backward(layers, x, y, g, g_prime):
     return gradients
 
 
-@pytest.mark.parametrize("depth", [2, 3, 5])
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize(("name", "depth"), [("relu", 2), ("sigmoid", 3), ("tanh", 3), ("relu", 5)])
 def test_forward_is_as_printed(float64, name, depth):
     activation, g, _ = ACTIVATIONS[name]
     layers, params = network(depth, 6, 4, 3)
@@ -66,8 +65,7 @@ def test_forward_is_as_printed(float64, name, depth):
     np.testing.assert_allclose(hidden, np.stack([h.T for h in a[1:-1]]), **EXACT)
 
 
-@pytest.mark.parametrize("depth", [2, 4])
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize(("name", "depth"), [("relu", 2), ("sigmoid", 3), ("tanh", 4)])
 def test_backward_is_as_printed(float64, name, depth):
     activation, g, g_prime = ACTIVATIONS[name]
     layers, params = network(depth, 6, 4, 3)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from dlnotes.nn import initializers, signal
 
-LAYERS, WIDTH, NARROW, BATCH, DRAWS = 4, 24, 8, 6, 3000
+LAYERS, WIDTH, NARROW, BATCH, DRAWS = 4, 24, 8, 6, 2000
 X = np.random.default_rng(3).normal(size=(BATCH, WIDTH)).astype(np.float32)
 UNITS = (WIDTH, NARROW, WIDTH, NARROW, WIDTH)  # of x and of the layers 1 … 4
 ACTIVATIONS = {"relu": (jax.nn.relu, 0.5), "linear": (lambda x: x, 1.0)}  # with E φ(z)² / E z² for symmetric z
