@@ -21,7 +21,8 @@ def sample(gaussian: Gaussian, noise: Float[Array, "*batch latents"]) -> Float[A
     """z = μ + σ ⊙ ε, the reparameterization: with ε ~ N(0, I) given, z is differentiable in μ and log σ².
 
     Trap: the gradient is unbiased only if the backward pass sees the *same* ε as the forward pass; every step wants a
-    fresh one. ee147's Autoencoders and Variational Autoencoders section draws another ε for the backward pass, which loses dependence on x.
+    fresh one. ee147 Autoencoders and Variational Autoencoders draws another ε for the backward pass, which loses the
+    dependence on x.
     """
     return gaussian.mean + jnp.exp(0.5 * gaussian.log_variance) * noise
 
@@ -29,7 +30,8 @@ def sample(gaussian: Gaussian, noise: Float[Array, "*batch latents"]) -> Float[A
 def kl_divergence_to_standard_normal(gaussian: Gaussian) -> Float[Array, "*batch"]:
     """KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σⱼ (μⱼ² + σⱼ² − 1 − log σⱼ²), in nats; 0 only at μ = 0, σ = 1.
 
-    Written with expm1, so that it does not cancel near σ = 1. Source: ee147 Autoencoders and Variational Autoencoders (closed form, not printed).
+    Written with expm1, so that it does not cancel near σ = 1. Source: ee147 Autoencoders and Variational Autoencoders
+    (the closed form is not printed there).
     """
     mean, log_variance = gaussian
     return 0.5 * jnp.sum(mean**2 + (jnp.expm1(log_variance) - log_variance), axis=-1)
@@ -50,7 +52,8 @@ def elbo(
 ) -> Float[Array, "*batch"]:
     """log p(x) ≥ log p(x|z) − KL(q(z|x) ‖ p(z)) in expectation over z ~ q(z|x): one sample's estimate, in nats.
 
-    Train on −mean(elbo). Sources: ee147 Autoencoders and Variational Autoencoders; Kingma & Welling (arXiv 1312.6114), (10).
+    Train on −mean(elbo). Sources: ee147 Autoencoders and Variational Autoencoders; Kingma & Welling (arXiv
+    1312.6114), (10).
     """
     return bernoulli_log_likelihood(logits, x) - kl_divergence_to_standard_normal(posterior)
 
@@ -82,7 +85,8 @@ class Decoder(nn.Module):
 class VAE(nn.Module):
     """Encoder and decoder; 500 softplus units and 50 latents as in Kingma & Ba (arXiv 1412.6980), section 6.4.
 
-    `apply(params, x, noise)` -> (logits, posterior), the arguments of `elbo`; `apply(params, z, method="decode")` generates.
+    `apply(params, x, noise)` -> (logits, posterior), the arguments of `elbo`;
+    `apply(params, z, method="decode")` generates.
     """
 
     pixels: int

@@ -8,8 +8,8 @@ from jaxtyping import Float
 def rosenbrock(x: Float[Array, " n"]) -> Float[Array, ""]:
     """Σᵢ 100(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)²: a curved, flat valley; minimum 0 at (1, …, 1).
 
-    The customary start in two dimensions is (−1.2, 1) (Nocedal & Wright). For n = 4 to 7 there is also a local minimum
-    near (−1, 1, …, 1).
+    The customary start in two dimensions is (−1.2, 1) (Nocedal & Wright). From n = 4 on there is also a local
+    minimum on the side x₁ < 0: at (−0.776, 0.613, 0.382, 0.146) for n = 4.
     """
     return jnp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
 

@@ -52,14 +52,18 @@ def total_weight(t: ArrayLike, beta: ArrayLike) -> Float[Array, "*shape"]:
 def correction_ratio(t: ArrayLike, beta1: ArrayLike, beta2: ArrayLike) -> Float[Array, "*shape"]:
     """How many times longer step t is without bias correction: r(t) = (1 − β₁ᵗ)/√(1 − β₂ᵗ).
 
-    It holds for any gradients, as long as ε is negligible. Defaults: 3.16 at t = 1, at most 6.57 (t = 12), then to 1 like
-    √(1 − β₂ᵗ); below 1 for ever where β₁ = β₂. Sources: cs182 3.3.4 and ee147 Optimizing Gradient Descent, which disagree.
+    It holds for any gradients, as long as ε is negligible. Defaults: 3.16 at t = 1, at most 6.57 (t = 12), then to 1
+    like √(1 − β₂ᵗ); below 1 for ever where β₁ = β₂. Sources: cs182 3.3.4 and ee147 Optimizing Gradient Descent, which
+    disagree.
     """
     return total_weight(t, beta1) / jnp.sqrt(total_weight(t, beta2))
 
 
 def linear_warmup(learning_rate: ArrayLike, steps: ArrayLike) -> optax.Schedule:
-    """αₜ = α min(1, t/W), t = count + 1, over W steps; none for W ≤ 1. Both may be traced, unlike in `optax.linear_schedule`."""
+    """αₜ = α min(1, t/W), t = count + 1, over W steps; none for W ≤ 1.
+
+    Both arguments may be traced, unlike those of `optax.linear_schedule`.
+    """
 
     def schedule(count: ArrayLike) -> Array:
         return jnp.asarray(learning_rate) * jnp.minimum(1.0, jnp.add(count, 1) / jnp.maximum(steps, 1.0))
@@ -73,7 +77,7 @@ def scale_by_adam(
     """Adam's direction m̂/(√v̂ + ε) with m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², their bias treated as `start` says.
 
     `CORRECTED` is `optax.scale_by_adam`; `UNCORRECTED` is Adam without bias correction as ee147 prints it first. All
-    arguments may be traced. Moments keep the dtype of their leaf. Trap: ee147 writes v both for the first moment and for ε.
+    arguments may be traced. Moments keep the dtype of their leaf. Trap: ee147 writes v for the first moment and for ε.
     Source: cs182 3.3.4 Algorithm 6; ee147 Optimizing Gradient Descent; formulas 2.4.5; Kingma & Ba (arXiv 1412.6980).
     """
 

@@ -106,7 +106,10 @@ def _result(end: _Loop, converged: Array) -> Result:
 
 
 def _advance(fun: Callable, method: optax.GradientTransformationExtraArgs, residual: Callable, loop: _Loop) -> _Loop:
-    """One step; the value and gradient that a line search left in its state are not computed again."""
+    """One step; the value and gradient that a line search left in its state are not computed again.
+
+    Where the search found no lower point, the loop stays where it was.
+    """
     updates, state = method.update(loop.jac, loop.state, loop.x, value=loop.fun, grad=loop.jac, value_fn=fun)
     x = optax.apply_updates(loop.x, updates)
     search = _line_search(state)
@@ -117,7 +120,8 @@ def _advance(fun: Callable, method: optax.GradientTransformationExtraArgs, resid
     values, gradients, missed = _account(search)
     unmoved = optax.tree.norm(optax.tree.sub(x, loop.x)) == 0
     stalled = (missed | ((search is not None) & unmoved)) & ~(value < loop.fun)
-    size = residual(x, value, grad)
+    new, old = (x, value, grad, residual(x, value, grad)), (loop.x, loop.fun, loop.jac, loop.residual)
+    x, value, grad, size = jax.tree.map(lambda a, b: jnp.where(stalled, b, a), new, old)
     points, nit = loop.trajectory, loop.nit + 1
     points = Trajectory(points.fun.at[nit].set(value, mode="drop"), points.residual.at[nit].set(size, mode="drop"))
     return _Loop(x, value, grad, size, state, nit, loop.nfev + values, loop.njev + gradients, stalled, points)

@@ -289,6 +289,14 @@ PREDICTIONS = (
 )  # fmt: skip
 
 
+NAMES = {
+    "with": "with correction",
+    "without": "without",
+    "first gradient": "m₁ = g₁, v₁ = g₁²",
+    "warm-up": "warm-up, without",
+}
+
+
 def draw(results):
     """Step ratios and their law; loss against rate at each β₂; loss over time; the classifier."""
     figure, axes = lab.figures.panels(8)
@@ -302,18 +310,18 @@ def draw(results):
     title = "Noisy gradients: steps without correction are r(t) times as long (dotted: exact), β₁ = 0.9"
     axes[0].set(title=title, xlabel="step t", ylabel="uncorrected / corrected step")
     size = results.ratio.step_size.sel(noise="constant", **DEFAULTS)
-    lab.figures.seeds(axes[1], size.assign_coords(t=size.t + 1), x="t", hue="arm", log="xy")
+    lab.figures.seeds(axes[1], size.assign_coords(t=size.t + 1), x="t", hue="arm", labels=NAMES, log="xy")
     title = "Constant gradient: the schedule hidden in each start (defaults)"
     axes[1].set(title=title, xlabel="step t", ylabel="step / learning rate")
     for ax, beta2 in zip(axes[2:5], results.vae.beta2.values, strict=False):
-        lab.figures.dots(ax, late(bits(results, beta2=beta2)), x="log10_rate", hue="arm")
+        lab.figures.dots(ax, late(bits(results, beta2=beta2)), x="log10_rate", hue="arm", labels=NAMES)
         title = f"Autoencoder, β₂ = {beta2:g}: which rates work at the end"
         ax.set(title=title, xlabel="log₁₀ of the learning rate", ylabel="−ELBO, bits per pixel, at most 1")
-    lab.figures.seeds(axes[5], bits(results, beta2=0.9999).sel(log10_rate=-2), x="step", hue="arm")
+    lab.figures.seeds(axes[5], bits(results, beta2=0.9999).sel(log10_rate=-2), x="step", hue="arm", labels=NAMES)
     title = "Autoencoder, β₂ = 0.9999, rate 0.01: who leaves the plateau"
     axes[5].set(title=title, xlabel="step", ylabel="−ELBO, bits per pixel, at most 1")
     for ax, beta2 in zip(axes[6:], (0.999, 0.9999), strict=True):
-        lab.figures.dots(ax, late(nats(results, beta2=beta2)), x="log10_rate", hue="arm", log="y")
+        lab.figures.dots(ax, late(nats(results, beta2=beta2)), x="log10_rate", hue="arm", labels=NAMES, log="y")
         title = f"Classifier, β₂ = {beta2:g}: which rates work at the end"
         ax.set(title=title, xlabel="log₁₀ of the learning rate", ylabel="cross-entropy, nats, at most log 10")
     return figure

@@ -113,6 +113,8 @@ def test_divergence_and_a_search_without_descent_are_told_apart(float64):
     uphill = optax.chain(optax.scale(1.0), optax.scale_by_backtracking_linesearch(10))
     stuck = minimize.minimize(lambda x: (x**2).sum(), jnp.ones(2), uphill, max_iters=100)
     assert (int(stuck.status), bool(stuck.success)) == (minimize.NO_DESCENT, False)
+    np.testing.assert_allclose(stuck.x, np.ones(2), rtol=1e-12)  # it stays where it was
+    np.testing.assert_allclose(stuck.fun, 2.0, rtol=1e-12)
 
 
 def test_newton_counts_its_hessians(float64, problem):
