@@ -45,28 +45,74 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+SHOWN = {  # what a newcomer looks for first; every verdict is in benchmarks/results/README.md
+    "initialization/xavier_vs_he": ("xavier_halves_relu", "xavier_kills_units", "he_trains_deeper", "alike_at_10"),
+    "normalization/batchnorm_smoothing": ("vgg_loss_range", "vgg_beta", "linear_shift", "noise_trains_alike"),
+    "optimization/adam_bias_correction": ("first_steps_too_small", "first_steps_too_large", "classifier_unstable_late"),
+    "optimization/newton_vs_first_order": (
+        "newton_one_step",
+        "fewer_on_digits",
+        "newton_cg_faster",
+        "drawn_to_the_saddle",
+    ),
+}
+
+
+def judged() -> dict[str, tuple[Verdict, ...]]:
+    """The kept verdicts of the headline experiments, Holm's correction over all of them."""
+    stored = {name: json.loads((newest(name) / "verdict.json").read_text())["predictions"] for name in HEADLINE}
+    verdicts = iter(adjust([Verdict.from_dict(row) for rows in stored.values() for row in rows]))
+    return {name: tuple(next(verdicts) for _ in rows) for name, rows in stored.items()}
+
+
+def counts(verdicts: list[Verdict]) -> str:
+    """How many of each verdict, in words."""
+    return ", ".join(f"{sum(v.verdict == k for v in verdicts)} {k}" for k in ("supported", "refuted", "inconclusive"))
+
+
+def rows(verdicts: list[Verdict]) -> list[str]:
+    """Verdicts as a Markdown table."""
+    lines = ["| prediction | effect, 95 % interval | verdict |", "| --- | --- | --- |"]
+    for verdict in verdicts:
+        effect = f"{number(verdict.effect)} [{number(verdict.low)}, {number(verdict.high)}]"
+        statement = verdict.statement.replace("|", "\\|").replace("*", "")
+        lines.append(f"| {statement} | {effect} | {verdict.verdict} |")
+    return lines
+
+
+def ran(name: str) -> str:
+    """What an experiment ran on."""
+    about = json.loads((newest(name) / "manifest.json").read_text())
+    device = f"{about['device']['count']} {about['device']['platform'].upper()} devices"
+    return f"{about['seeds']} seeds, {device}, {about['seconds']['total']:.0f} s, {about['ended'][:10]}"
+
+
 def table() -> str:
-    """The verdicts of the headline experiments as Markdown, Holm's correction over all of them."""
-    folders = {name: newest(name) for name in HEADLINE}
-    stored = {name: json.loads((folder / "verdict.json").read_text()) for name, folder in folders.items()}
-    verdicts = [(name, Verdict.from_dict(row)) for name in HEADLINE for row in stored[name]["predictions"]]
-    judged = adjust([verdict for _, verdict in verdicts])
-    counts = [f"{sum(v.verdict == kind for v in judged)} {kind}" for kind in ("supported", "refuted", "inconclusive")]
-    lines = [f"{len(judged)} predictions of four experiments: {', '.join(counts)}.", ""]
-    for name, folder in folders.items():
-        about = json.loads((folder / "manifest.json").read_text())
-        device = f"{about['device']['count']} {about['device']['platform'].upper()} devices"
-        where = f"{about['seeds']} seeds, {device}, {about['seconds']['total']:.0f} s, {about['ended'][:10]}"
-        lines += [f"**{about['question']}** (`{name}`: {where})", ""]
-        lines += ["| prediction | effect, 95 % interval | verdict |", "| --- | --- | --- |"]
-        for (owner, _), verdict in zip(verdicts, judged, strict=True):
-            if owner == name:
-                effect = f"{number(verdict.effect)} [{number(verdict.low)}, {number(verdict.high)}]"
-                statement = verdict.statement.replace("|", "\\|")
-                lines.append(f"| {statement} | {effect} | {verdict.verdict} |")
-        lines.append("")
+    """For the README: the verdicts a newcomer looks for first, and a figure."""
+    found = judged()
+    everything = [verdict for verdicts in found.values() for verdict in verdicts]
+    lines = [
+        f"{len(everything)} predictions: {counts(everything)} ([all of them](benchmarks/results/README.md)); some:"
+    ]
+    some = [v for name, ids in SHOWN.items() for wanted in ids for v in found[name] if v.id == wanted]
     figure = newest(FIGURE_OF).relative_to(ROOT) / "figure.svg"
-    return "\n".join([*lines, f"![Every seed of {FIGURE_OF}]({figure})", "", ""])
+    return "\n".join([*lines, "", *rows(some), "", f"![Every seed of {FIGURE_OF}]({figure})", "", ""])
+
+
+def everything() -> str:
+    """For benchmarks/results: every verdict."""
+    lines = ["# Verdicts as they were obtained", ""]
+    for name, verdicts in judged().items():
+        question = json.loads((newest(name) / "manifest.json").read_text())["question"]
+        lines += [
+            f"## {question}",
+            "",
+            f"`{name}`: {ran(name)}. {counts(list(verdicts))}.",
+            "",
+            *rows(list(verdicts)),
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def written(readme: str) -> str:
@@ -77,14 +123,14 @@ def written(readme: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    readme = ROOT / "README.md"
     if arguments[:1] == ["--keep"]:
         keep(Path(arguments[1]))
-    current = readme.read_text()
-    wanted = written(current)
+    readme, listing = ROOT / "README.md", KEPT / "README.md"
+    wanted = {readme: written(readme.read_text()), listing: everything()}
     if arguments == ["--check"]:
-        return int(current != wanted)
-    readme.write_text(wanted)
+        return int(any(not path.exists() or path.read_text() != text for path, text in wanted.items()))
+    for path, text in wanted.items():
+        path.write_text(text)
     return 0
 
 
