@@ -48,6 +48,7 @@ def run(
             finished = job.reuse()
             if finished is not None:
                 return finished
+        job.load_data()
         try_predictions(job, experiment)
         return job.execute(group)
 

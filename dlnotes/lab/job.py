@@ -16,7 +16,7 @@ import jax
 from dlnotes.lab import cost, devices, manifest, source, store
 from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
-from dlnotes.lab.errors import LabError
+from dlnotes.lab.errors import LabError, RunFailed
 from dlnotes.lab.execute import Account, Runner, Setting
 from dlnotes.lab.experiment import Cost, Experiment
 from dlnotes.lab.files import atomic_write, sweep_temporaries, writable_folder
@@ -95,8 +95,7 @@ class Job:
             self.clear()
             return None
         self.tidy()
-        verdicts = judge(self.experiment.predictions, results, lenient=True)
-        return Run(results, verdicts, about, self.folder, reused=True)
+        return Run(results, self.judge(results), about, self.folder, reused=True)
 
     def execute(self, group: int | None) -> Run:
         """Run what is not yet done, then judge, draw and store."""
@@ -107,7 +106,7 @@ class Job:
             studies = {name: self.study(name, group, interruption, accounts) for name in self.experiment.studies}
         results = Results(studies)
         store.save_results(self.folder, results)
-        verdicts = judge(self.experiment.predictions, results, lenient=True)
+        verdicts = self.judge(results)
         atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
         self.draw(results)
         about = self.manifest(accounts, started, time.perf_counter() - began)
@@ -138,7 +137,14 @@ class Job:
         with blame(source.file_of(program.study.function)):
             runner = Runner(program, data, setting)
         self.progress.program(program.study_name, program.label, runner.trials, runner.shape.steps)
-        return Part(*runner.run())
+        with device_errors(program.label):
+            return Part(*runner.run())
+
+    def load_data(self) -> None:
+        """Load all data before anything runs: a missing file is told at once."""
+        for name, study in self.experiment.studies.items():
+            for program in study_programs(name, study):
+                self.data(program)
 
     def data(self, program: Program) -> Any:
         """The study's data, loaded once with those of its settings that the loader takes; None if it has no loader."""
@@ -158,9 +164,15 @@ class Job:
     def measure(self, programs: list[Program], interruption: Interruption) -> list[Part]:
         """Measure a cost study."""
         self.progress.program(programs[0].study_name, programs[0].study_name, len(programs), programs[0].repeats)
-        datasets, compiling, running = cost.measure(programs, self.root, interruption, self.progress)
+        with device_errors(programs[0].study_name):
+            datasets, compiling, running = cost.measure(programs, self.root, interruption, self.progress)
         share = len(programs)
         return [Part(dataset, Account(compiling / share, running / share)) for dataset in datasets]
+
+    def judge(self, results: Results) -> tuple[Verdict, ...]:
+        """The verdicts; an effect that breaks is the experiment's error, told with its line. The results are kept."""
+        with blame(self.experiment.path or Path(self.experiment.name), "judging", raises=RunFailed):
+            return judge(self.experiment.predictions, results, lenient=True)
 
     def draw(self, results: Results) -> None:
         """Draw and store the figure; what cannot be drawn from these conditions is said, not fatal."""
@@ -195,6 +207,18 @@ class Job:
             **manifest.costs(accounts, total),
             "non_finite": bad,
         }
+
+
+@contextlib.contextmanager
+def device_errors(label: str):
+    """What the device could not do (out of memory, most often) as one line."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise RunFailed(
+            f"{label}: {reason}; where memory ran out, a smaller --group or fewer seeds need less"
+        ) from error
 
 
 def verdict_file(name: str, verdicts: tuple[Verdict, ...]) -> str:

@@ -174,6 +174,19 @@ def test_data_reaches_the_trial_once(tmp_path):
     np.testing.assert_array_equal(run.s.value.isel(seed=0), [[3, 6], [6, 12]])
 
 
+def test_missing_data_is_told_before_anything_runs(bowl, tmp_path):
+    def missing():
+        raise FileNotFoundError("no file images.gz; put it in the folder data")
+
+    def trial(key, data, *, scale: jax.Array) -> lab.Trial:
+        return lab.Trial(lambda: data * scale, finish=lambda x: {"value": x})
+
+    needy = lab.Study(trial, {"scale": 1.0}, data=missing)
+    with pytest.raises(LabError, match=r"needy: no file images\.gz"):
+        lab.run(lab.Experiment("Data?", {"first": bowl.studies["draws"], "needy": needy}), seeds=2, runs=tmp_path)
+    assert not list(tmp_path.rglob("parts"))
+
+
 def test_cost_is_measured_with_repeats(bowl, tmp_path):
     run = lab.run(only(bowl, "product"), runs=tmp_path)
     dataset = run.results["product"]
@@ -364,3 +377,18 @@ def test_dims_that_do_not_fit(bowl, tmp_path):
         experiment = replace(only(bowl, "descent"), studies={"descent": replace(descent, dims=dims)})
         with pytest.raises(LabError, match=message):
             lab.run(experiment, seeds=2, runs=tmp_path)
+
+
+def test_an_effect_that_breaks_names_its_line_and_keeps_the_results(bowl, tmp_path):
+    with pytest.raises(RunFailed, match="judging: TypeError"):
+        predicting(bowl, lambda r: r.descent.final + None, tmp_path)
+    assert list(tmp_path.rglob("results.nc"))
+
+
+def test_what_the_device_cannot_do_is_one_line(bowl, tmp_path, monkeypatch):
+    def full(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 TiB\nmore")
+
+    monkeypatch.setattr(execute.Runner, "run", full)
+    with pytest.raises(RunFailed, match=r"draws: RESOURCE_EXHAUSTED.* 1 TiB; where memory ran out"):
+        lab.run(only(bowl, "draws"), seeds=2, runs=tmp_path)
