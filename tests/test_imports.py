@@ -1,25 +1,15 @@
 """Who may import whom: concepts never the lab, the lab never a concept, and nothing happens on import."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dlnotes.lab.source import imports
+
 PACKAGE = Path(__file__).parent.parent / "dlnotes"
 CONCEPTS = ("maths", "classical", "nn", "optim", "vision", "sequence", "generative", "rl", "data")
-
-
-def imported(path: Path) -> set[str]:
-    """Dotted names that a file imports, anywhere in it."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
 
 
 def offenders(folders, forbidden) -> list[str]:
@@ -27,7 +17,7 @@ def offenders(folders, forbidden) -> list[str]:
     return [
         f"{path.relative_to(PACKAGE)} imports {name}"
         for path in files
-        for name in imported(path)
+        for name in imports(path)
         if any(name == bad or name.startswith(bad + ".") for bad in forbidden)
     ]
 
@@ -41,7 +31,7 @@ def test_the_lab_does_not_import_concepts():
 
 
 def test_there_are_files_to_look_at():
-    assert imported(PACKAGE / "lab" / "engine.py") >= {"dlnotes.lab.rehearse"}
+    assert imports(PACKAGE / "lab" / "engine.py") >= {"dlnotes.lab.rehearse"}
 
 
 @pytest.mark.parametrize("words", [["list"], ["--help"]])
