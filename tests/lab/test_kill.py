@@ -53,13 +53,13 @@ def test_killed_at_random_moments(tmp_path, environment, request):
                 command(runs), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             try:
-                process.wait(timeout=moments.uniform(0.3, 1.0) * usual)
+                process.wait(timeout=moments.uniform(0.3, 0.9) * usual)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
                 killed += 1
-        complete(runs, environment)
+        usual = min(usual, complete(runs, environment))
         reference, resumed = (store.load_results(folder_of(r)) for r in (tmp_path / "reference", runs))
         assert resumed.walk.identical(reference.walk)
         left = {p.name for p in folder_of(runs).iterdir()}
