@@ -8,6 +8,9 @@ A run on a quadratic ends when the distance to the minimum is a millionth of wha
 gradient of 1e-5, on digits at 1e-8. "Digits" is softmax regression with ½λ‖θ‖² added: digits can be separated, and
 cross-entropy alone then has no minimum. Descent and Nesterov's method have there the best constant rates that theory
 offers for bounds on the curvature that are computed from the data; the others a line search.
+
+After the first standard run a hundred gradients are timed in place of one, which is over before its call is: in that
+run both exponents of `cheap_step` were supported, in a second one inconclusive. No margin was moved.
 """
 
 import newton_trials as trials
