@@ -1,10 +1,18 @@
-"""The first-order algorithms of the notes in NumPy, each as its note prints it: gradient, start, rates → all points.
+"""Oracles of first-order methods: the notes' algorithms in NumPy, a hundred steps beside the library's.
+
+Each is written as its note prints it: gradient, start, rates → all points.
 
 Where a note errs (see dlnotes/errata.toml) its corrected form stands here. Symbols are the note's own, except ν for the
 small constant that ee147 prints like the velocity, and d for the lectures' small constant, printed like the decay.
 """
 
+import jax.numpy as jnp
 import numpy as np
+import optax
+import pytest
+
+STEPS = 100
+RATE, MU, BETA, NU, LIMIT = 0.002, 0.8, 0.95, 1e-7, 1.5
 
 
 def descent(gradient, theta, rates):
@@ -150,3 +158,52 @@ SCHEDULES = {  # formulas 2.4.7, t the epoch; lectures, k the iteration
     "inverse root": lambda t, a0, k: k / np.sqrt(t) * a0,
     "linear": lambda k, e0, et, t: (1 - k / t) * e0 + k / t * et,
 }
+
+
+def chained(*methods):
+    """Some transformations, then the step against them at the rate."""
+    return optax.chain(*methods, optax.scale(-RATE))
+
+
+PAIRS = {
+    "descent": (descent, (), optax.sgd(RATE)),
+    "momentum of cs182": (cs182_momentum, (MU,), chained(optax.trace(MU))),
+    "momentum of ee147": (ee147_momentum, (MU,), optax.chain(optax.scale(-RATE), optax.trace(MU))),
+    "momentum of formulas": (formulas_momentum, (MU,), chained(optax.ema(MU, debias=False))),
+    "Nesterov, changed": (nesterov_changed, (MU,), optax.sgd(RATE, MU, nesterov=True)),
+    "RMSProp of cs182": (rmsprop_outside, (BETA, 0.0), optax.rmsprop(RATE, BETA, eps=0.0)),
+    "RMSProp of ee147": (rmsprop_outside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU, eps_in_sqrt=False)),
+    "RMSProp of lectures": (rmsprop_inside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU)),
+    "RMSProp, momentum": (
+        rmsprop_momentum, (MU, BETA, NU), optax.rmsprop(RATE, BETA, eps=NU, momentum=MU, eps_in_sqrt=False)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_hundred_steps_are_the_printed_ones(float64, follow, problem, name):
+    printed, numbers, method = PAIRS[name]
+    theirs = printed(problem.gradient, problem.start, [RATE] * STEPS, *numbers)
+    assert np.isfinite(theirs).all()
+    assert np.abs(theirs[-1] - theirs[0]).max() > 0.01
+    np.testing.assert_allclose(follow(method, problem, STEPS)[0], theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("clip", "method"), [(clip_elements, optax.clip(LIMIT)), (clip_norm, optax.clip_by_global_norm(LIMIT))]
+)
+def test_descent_with_clipped_gradients(float64, follow, problem, clip, method):
+    theirs = descent(lambda x: clip(problem.gradient(x), LIMIT), problem.start, [RATE] * STEPS)
+    assert np.abs(theirs - descent(problem.gradient, problem.start, [RATE] * STEPS)).max() > 1e-3
+    np.testing.assert_allclose(follow(chained(method), problem, STEPS)[0], theirs, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_averages_are_the_printed_ones(float64, corrected):
+    values = np.random.default_rng(3).normal(size=(STEPS, 2))
+    method = optax.ema(BETA, debias=corrected)
+    state, mine = method.init(jnp.zeros(2)), []
+    for value in values:
+        average, state = method.update(jnp.asarray(value), state)
+        mine.append(average)
+    np.testing.assert_allclose(mine, averages(values, BETA, corrected), rtol=1e-12)
