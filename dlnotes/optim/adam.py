@@ -14,6 +14,8 @@ import optax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from dlnotes.optim.schedules import linear_warmup
+
 
 class Start(NamedTuple):
     """How the moments start; each field is 0 or 1, and may be traced."""
@@ -59,18 +61,6 @@ def correction_ratio(t: ArrayLike, beta1: ArrayLike, beta2: ArrayLike) -> Float[
     return total_weight(t, beta1) / jnp.sqrt(total_weight(t, beta2))
 
 
-def linear_warmup(learning_rate: ArrayLike, steps: ArrayLike) -> optax.Schedule:
-    """αₜ = α min(1, t/W), t = count + 1, over W steps; none for W ≤ 1.
-
-    Both arguments may be traced, unlike those of `optax.linear_schedule`.
-    """
-
-    def schedule(count: ArrayLike) -> Array:
-        return jnp.asarray(learning_rate) * jnp.minimum(1.0, jnp.add(count, 1) / jnp.maximum(steps, 1.0))
-
-    return schedule
-
-
 def scale_by_adam(
     start: Start = CORRECTED, beta1: ArrayLike = 0.9, beta2: ArrayLike = 0.999, epsilon: ArrayLike = 1e-8
 ) -> optax.GradientTransformation:
@@ -99,14 +89,14 @@ def scale_by_adam(
 
 
 def adam(
-    learning_rate: ArrayLike,
+    learning_rate: optax.ScalarOrSchedule,
     start: Start = CORRECTED,
     beta1: ArrayLike = 0.9,
     beta2: ArrayLike = 0.999,
     epsilon: ArrayLike = 1e-8,
     warmup: ArrayLike = 0,
 ) -> optax.GradientTransformation:
-    """θ ← θ − αₜ m̂/(√v̂ + ε): `scale_by_adam` with α warmed up linearly over `warmup` steps (0: constant)."""
+    """θ ← θ − αₜ m̂/(√v̂ + ε): `scale_by_adam`, α warmed up linearly over `warmup` steps (0: at once)."""
     schedule = linear_warmup(learning_rate, warmup)
     return optax.chain(scale_by_adam(start, beta1, beta2, epsilon), optax.scale_by_learning_rate(schedule))
 

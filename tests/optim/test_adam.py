@@ -149,17 +149,6 @@ def test_zero_gradients_are_harmless(start):
     assert np.isfinite(directions(adam.adam(0.1, start), jnp.asarray(late, jnp.float32))).all()
 
 
-def test_linear_warmup_is_optax_linear_schedule_one_step_ahead():
-    ours, theirs = adam.linear_warmup(0.5, 10), optax.linear_schedule(0.0, 0.5, 10)
-    counts = range(15)
-    np.testing.assert_allclose([ours(c) for c in counts], [theirs(c + 1) for c in counts], rtol=1e-6)
-
-
-@pytest.mark.parametrize("steps", [0, 1])
-def test_no_warmup_is_the_constant_rate(steps):
-    np.testing.assert_array_equal([adam.linear_warmup(0.5, steps)(c) for c in range(3)], [0.5] * 3)
-
-
 def test_warmup_scales_the_steps():
     grads = jnp.asarray(gradients(6), jnp.float32)
     plain, warm = (directions(adam.adam(0.1, UNCORRECTED, warmup=w), grads) for w in (0, 4))

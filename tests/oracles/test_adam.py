@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from dlnotes.optim import adam
+from dlnotes.optim import adam, schedules
 
 STEPS = 100
 SETTINGS = {"defaults": (0.9, 0.999, 1e-8), "fast": (0.5, 0.9, 1e-3), "equal": (0.95, 0.95, 1e-6)}
@@ -111,7 +111,7 @@ def test_warmup_multiplies_the_rate_by_t_over_w(float64, follow, problem, warmup
     theirs = path(problem.start, problem.gradient, cs182(0.9, 0.999, 1e-8), rates)
     mine = ours(follow, problem, adam.CORRECTED, 0.05, SETTINGS["defaults"], warmup)
     np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
-    schedule = adam.linear_warmup(0.05, warmup)
+    schedule = schedules.linear_warmup(0.05, warmup)
     np.testing.assert_allclose([float(schedule(t)) for t in range(10)], rates[:10], rtol=1e-14)
 
 
