@@ -94,8 +94,11 @@ def survey(
 ) -> dict[str, Array]:
     """The landscape along the gradient and each layer's covariate shift by one update, as measures with names.
 
-    Takes what `along_gradient` and `internal_covariate_shift` take. Of the ray: the loss at every point, its range,
-    the largest change of the gradient, the effective β and the lowest cosine.
+    Takes what `along_gradient` and `internal_covariate_shift` take. From the ray, with g = ∇L(θ) and θ − ηg its points:
+    `ray_loss` L at each point, `loss_range` its largest less its smallest, `gradient_change` max ‖∇L(θ − ηg) − g‖,
+    `beta` the effective smoothness, `cosine` the lowest between ∇L(θ − ηg) and g, `gradient_norm` ‖g‖; also
+    `parameter_norm` ‖θ‖. For each layer i: `gradient_shift` ‖G_i − G′_i‖, `gradient_shift_cosine` and
+    `layer_gradient_norm` ‖G_i‖.
     """
     ray = along_gradient(loss, params, step_lengths)
     shift = internal_covariate_shift(loss, params, updated, layer)
@@ -116,9 +119,11 @@ def survey(
 def moment_drift(
     before: Float[Array, "batch *space units"], after: Float[Array, "batch *space units"]
 ) -> Float[Array, ""]:
-    """√(E_u[(Δμ)² + (Δσ)²] / E_u[σ²]): how far the units' means and deviations moved, in the layer's own deviations.
+    """√(E_u[(μ′_u − μ_u)² + (σ′_u − σ_u)²] / E_u[σ_u²]): how far units' means and deviations moved, μ, σ → μ′, σ′.
 
-    (Δμ)² + (Δσ)² is the squared Wasserstein distance of two Gaussians. It does not change when both inputs are scaled.
+    Each unit u has its moments over batch and space. The numerator is the squared Wasserstein distance of Gaussians;
+    the denominator the mean variance *before* the move, over all units of the layer: so swapping the inputs changes the
+    result, scaling both does not. 0 where every unit was constant before.
     Source: ee147 Normalization (the layers' input distributions change as earlier layers learn).
     """
     axes = tuple(range(before.ndim - 1))
