@@ -142,7 +142,7 @@ def reduce_on_plateau(
 
     def test(state: PlateauState) -> PlateauState:
         bar = jnp.where(jnp.isinf(state.best), state.best, state.best - rtol * jnp.abs(state.best) - atol)
-        better = state.mean < bar
+        better = (state.mean < bar) & jnp.isfinite(state.mean)
         resting = state.rest > 0
         bad = jnp.where(better | resting, 0, state.bad + 1)
         reduce = bad >= jnp.maximum(patience, 1)
