@@ -108,5 +108,5 @@ def _divisor(corrected: ArrayLike, t: ArrayLike, beta: ArrayLike) -> Array:
 
 def _running_mean(values: Any, means: Any, beta: ArrayLike, whole: Array) -> Any:
     """β·mean + (1 − β)·value, or the value itself where it is the whole of the mean; in the dtype of the mean."""
-    weight = jnp.where(whole, 1.0, 1 - jnp.asarray(beta))
+    weight = jnp.where(whole, 1.0, 1 - beta)
     return jax.tree.map(lambda g, m: (beta * m + weight * g).astype(m.dtype), values, means)

@@ -74,7 +74,7 @@ def scale_by_rmsprop(
     lectures print √(δr + r), which is neither place of ε. Sources: ee147 Optimizing Gradient Descent (ε outside,
     β = 0.99); cs182 3.3.2 (absent); formulas 2.4.4 (outside); lectures Adaptive Learning (meant inside).
     """
-    return _scale_by_root(decay, 1.0 - jnp.asarray(decay), epsilon, initial, corrected)
+    return _scale_by_root(decay, 1.0 - decay, epsilon, initial, corrected)
 
 
 def adagrad(

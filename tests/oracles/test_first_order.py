@@ -11,6 +11,8 @@ import numpy as np
 import optax
 import pytest
 
+from dlnotes.optim import adaptive, averaging, momentum, schedules
+
 STEPS = 100
 RATE, MU, BETA, NU, LIMIT = 0.002, 0.8, 0.95, 1e-7, 1.5
 
@@ -152,30 +154,38 @@ def averages(values, beta, corrected):
     return np.array(out)
 
 
-SCHEDULES = {  # formulas 2.4.7, t the epoch; lectures, k the iteration
-    "inverse time": lambda t, a0, r: a0 / (1 + r * t),
-    "exponential": lambda t, a0, r: r**t * a0,
-    "inverse root": lambda t, a0, k: k / np.sqrt(t) * a0,
-    "linear": lambda k, e0, et, t: (1 - k / t) * e0 + k / t * et,
-}
-
-
 def chained(*methods):
     """Some transformations, then the step against them at the rate."""
     return optax.chain(*methods, optax.scale(-RATE))
 
 
+OUTSIDE, INSIDE = adaptive.Epsilon(outside=NU), adaptive.Epsilon(inside=NU)
 PAIRS = {
     "descent": (descent, (), optax.sgd(RATE)),
-    "momentum of cs182": (cs182_momentum, (MU,), chained(optax.trace(MU))),
-    "momentum of ee147": (ee147_momentum, (MU,), optax.chain(optax.scale(-RATE), optax.trace(MU))),
-    "momentum of formulas": (formulas_momentum, (MU,), chained(optax.ema(MU, debias=False))),
-    "Nesterov, changed": (nesterov_changed, (MU,), optax.sgd(RATE, MU, nesterov=True)),
-    "RMSProp of cs182": (rmsprop_outside, (BETA, 0.0), optax.rmsprop(RATE, BETA, eps=0.0)),
-    "RMSProp of ee147": (rmsprop_outside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU, eps_in_sqrt=False)),
-    "RMSProp of lectures": (rmsprop_inside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU)),
-    "RMSProp, momentum": (
+    "cs182 momentum, optax": (cs182_momentum, (MU,), chained(optax.trace(MU))),
+    "cs182 momentum": (cs182_momentum, (MU,), momentum.sgd(RATE, MU, momentum.ACCUMULATED)),
+    "ee147 momentum, optax": (ee147_momentum, (MU,), optax.chain(optax.scale(-RATE), optax.trace(MU))),
+    "ee147 momentum": (ee147_momentum, (MU,), momentum.sgd(RATE, MU, momentum.HEAVY_BALL)),
+    "formulas momentum, optax": (formulas_momentum, (MU,), chained(optax.ema(MU, debias=False))),
+    "formulas momentum": (formulas_momentum, (MU,), momentum.sgd(RATE, MU, momentum.AVERAGED)),
+    "Nesterov, looking ahead": (nesterov_lookahead, (MU,), momentum.look_ahead(momentum.sgd(RATE, MU), MU)),
+    "Nesterov, changed, optax": (nesterov_changed, (MU,), optax.sgd(RATE, MU, nesterov=True)),
+    "Nesterov, changed": (nesterov_changed, (MU,), momentum.sgd(RATE, MU, nesterov=1.0)),
+    "ee147 AdaGrad": (adagrad, (NU,), adaptive.adagrad(10 * RATE, OUTSIDE)),
+    "cs182 AdaGrad": (adagrad, (0.0,), adaptive.adagrad(10 * RATE, adaptive.ABSENT)),
+    "cs182 RMSProp, optax": (rmsprop_outside, (BETA, 0.0), optax.rmsprop(RATE, BETA, eps=0.0)),
+    "cs182 RMSProp": (rmsprop_outside, (BETA, 0.0), adaptive.rmsprop(RATE, BETA, adaptive.ABSENT)),
+    "ee147 RMSProp, optax": (rmsprop_outside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU, eps_in_sqrt=False)),
+    "ee147 RMSProp": (rmsprop_outside, (BETA, NU), adaptive.rmsprop(RATE, BETA, OUTSIDE)),
+    "lectures RMSProp, optax": (rmsprop_inside, (BETA, NU), optax.rmsprop(RATE, BETA, eps=NU)),
+    "lectures RMSProp": (rmsprop_inside, (BETA, NU), adaptive.rmsprop(RATE, BETA, INSIDE)),
+    "ee147 RMSProp, momentum, optax": (
         rmsprop_momentum, (MU, BETA, NU), optax.rmsprop(RATE, BETA, eps=NU, momentum=MU, eps_in_sqrt=False)
+    ),
+    "ee147 RMSProp, momentum": (rmsprop_momentum, (MU, BETA, NU), adaptive.rmsprop(RATE, BETA, OUTSIDE, MU)),
+    "lectures RMSProp, Nesterov": (
+        rmsprop_nesterov, (MU, BETA),
+        momentum.look_ahead(adaptive.rmsprop(RATE, BETA, adaptive.ABSENT, MU), MU),
     ),
 }  # fmt: skip
 
@@ -183,7 +193,8 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_hundred_steps_are_the_printed_ones(float64, follow, problem, name):
     printed, numbers, method = PAIRS[name]
-    theirs = printed(problem.gradient, problem.start, [RATE] * STEPS, *numbers)
+    rate = 10 * RATE if printed is adagrad else RATE
+    theirs = printed(problem.gradient, problem.start, [rate] * STEPS, *numbers)
     assert np.isfinite(theirs).all()
     assert np.abs(theirs[-1] - theirs[0]).max() > 0.01
     np.testing.assert_allclose(follow(method, problem, STEPS)[0], theirs, rtol=1e-10, atol=1e-10)
@@ -207,3 +218,55 @@ def test_averages_are_the_printed_ones(float64, corrected):
         average, state = method.update(jnp.asarray(value), state)
         mine.append(average)
     np.testing.assert_allclose(mine, averages(values, BETA, corrected), rtol=1e-12)
+
+
+CONVENTIONS = {
+    "cs182": (cs182_momentum, momentum.ACCUMULATED),
+    "ee147": (ee147_momentum, momentum.HEAVY_BALL),
+    "formulas": (formulas_momentum, momentum.AVERAGED),
+}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_momentum_under_a_rate_that_decays(float64, follow, problem, name):
+    printed, convention = CONVENTIONS[name]
+    rates = [RATE / (1 + 0.05 * t) for t in range(STEPS)]
+    theirs = printed(problem.gradient, problem.start, rates, MU)
+    mine, _ = follow(momentum.sgd(schedules.inverse_time(RATE, 0.05), MU, convention), problem, STEPS)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_conventions_are_one_at_a_constant_rate_and_three_at_another(float64, problem):
+    rates = [RATE] * STEPS, [RATE / (1 + 0.05 * t) for t in range(STEPS)]
+    paths = [
+        [f(problem.gradient, problem.start, [float(momentum.equivalent_rate(r, MU, c)) for r in rate], MU)
+         for f, c in CONVENTIONS.values()]
+        for rate in rates
+    ]  # fmt: skip
+    np.testing.assert_allclose(paths[0][0], paths[0][1], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(paths[0][2], paths[0][1], rtol=1e-10, atol=1e-10)
+    assert np.abs(paths[1][0] - paths[1][1]).max() > 1e-4
+
+
+def test_schedules_are_the_printed_ones(float64):
+    """formulas 2.4.7, t the epoch; lectures Stochastic Gradient Descent, k the iteration."""
+    epochs = np.arange(1, 40)
+    for mine, printed in {
+        schedules.inverse_time(0.3, 0.2): [0.3 / (1 + 0.2 * t) for t in epochs],
+        schedules.exponential(0.3, 0.9): [0.9**t * 0.3 for t in epochs],
+        schedules.linear_decay(0.3, 40, 0.01): [(1 - k / 40) * 0.3 + k / 40 * 0.01 for k in epochs],
+    }.items():
+        np.testing.assert_allclose([mine(t) for t in epochs], printed, rtol=1e-12)
+    root = schedules.inverse_sqrt(0.3, 2.0)  # the notes' t is infinite at 0: ours counts from 1
+    np.testing.assert_allclose([root(t - 1) for t in epochs], [2.0 / np.sqrt(t) * 0.3 for t in epochs], rtol=1e-12)
+    stairs = schedules.staircase(schedules.exponential(0.3, 0.5), 7)
+    np.testing.assert_allclose([stairs(t) for t in range(21)], np.repeat([0.3, 0.15, 0.075], 7), rtol=1e-12)
+
+
+def test_averages_of_the_parameters(float64, follow, problem):
+    points = descent(problem.gradient, problem.start, [RATE] * STEPS)[1:]
+    for decay, expected in ((BETA, averages(points, BETA, corrected=True)[-1]), (1.0, points.mean(0))):
+        _, state = follow(optax.chain(optax.sgd(RATE), averaging.average_params(decay)), problem, STEPS)
+        np.testing.assert_allclose(state[1].average, expected, rtol=1e-10, atol=1e-12)
+    _, state = follow(optax.chain(optax.sgd(RATE), averaging.keep_snapshots(jnp.array([3, 50]))), problem, STEPS)
+    np.testing.assert_allclose(state[1].snapshots, points[[2, 49]], rtol=1e-10, atol=1e-12)
