@@ -1,6 +1,7 @@
 """A multilayer perceptron whose equal hidden layers are scanned: fifty layers compile like five."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -53,6 +54,36 @@ class MLP(nn.Module):
     def __call__(self, x: Float[Array, "batch *features"]) -> Float[Array, "batch outputs"]:
         """The outputs alone."""
         return self.trace(x)[0]
+
+
+class Affine(NamedTuple):
+    """One layer's h W + b."""
+
+    kernel: Float[Array, "inputs outputs"]
+    bias: Float[Array, " outputs"]
+
+
+def layers(params: Mapping[str, Any]) -> list[Affine]:
+    """The weight layers of an `MLP`, first to last, its scanned ones apart; `from_layers` puts them together again."""
+    tree = params["params"]
+    parts = tree["first"]["Dense_0"], tree["hidden"]["Dense_0"], tree["output"]
+    first, hidden, last = (Affine(part["kernel"], part["bias"]) for part in parts)
+    return [first, *(Affine(*pair) for pair in zip(*hidden, strict=True)), last]
+
+
+def from_layers(parts: Sequence[Affine]) -> dict[str, Any]:
+    """Parameters of an `MLP` with these weight layers, as its `init` lays them out; those between the ends are alike.
+
+    Raises ValueError for fewer than two layers.
+    """
+    if len(parts) < 2:
+        raise ValueError(f"an MLP has a hidden and an output layer: give 2 weight layers or more, got {len(parts)}")
+    first, *hidden, last = parts
+    width = first.bias.shape[0]
+    none = Affine(jnp.zeros((0, width, width), first.kernel.dtype), jnp.zeros((0, width), first.bias.dtype))
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *hidden) if hidden else none
+    named = {name: {"Dense_0": part._asdict()} for name, part in (("first", first), ("hidden", stacked))}
+    return {"params": named | {"output": last._asdict()}}
 
 
 def parameter_count(params: object) -> int:
