@@ -1,5 +1,6 @@
 """Random smooth landscapes on all of Rⁿ: stationary, isotropic Gaussian fields."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -36,17 +37,18 @@ def draw(key: Key[Array, ""], n: int, features: int = 256, length: Float[Array, 
     )
 
 
-def index_law(key: Key[Array, ""], n: int, draws: int = 4096) -> Float[Array, " kinds"]:
-    """P(index = k), k = 0 … n: the shares of a field's critical points with k negative eigenvalues, per volume.
+def critical_point_density(key: Key[Array, ""], n: int, draws: int = 4096) -> Float[Array, " kinds"]:
+    """How many critical points with k = 0 … n negative eigenvalues there are on average in a volume ℓⁿ.
 
-    P(k) ∝ E exp(−λₖ²/4), λ₀ ≤ … ≤ λₙ the eigenvalues of a GOE matrix of size n + 1 with variances 2 on and 1 beside the
-    diagonal (averaged over `draws`): what the Kac–Rice formula comes to. ½, ½ for n = 1; ¼, ½, ¼ for n = 2; for n = 3
-    the minima's share is (29 − 6√6)/116 = 0.123. It halves with each dimension at first and falls like e^(−n) in the
-    end. The same for every stationary, isotropic Gaussian field. Source: Fyodorov 2004 (arXiv cond-mat/0401287);
-    Auffinger, Ben Arous & Černý 2013 (arXiv 1003.1129); for n = 3 Bardeen et al. 1986.
+    (2π)^(−n/2)·E|det H|·1[index k], Kac and Rice's formula. Here it comes to 2^((n+1)/2)·Γ((n+3)/2)/Γ(3/2)/(n + 1) times
+    (2π)^(−n/2)·E exp(−λₖ²/4), λ₀ ≤ … ≤ λₙ the eigenvalues of a GOE matrix of size n + 1 with variances 2 on and 1 beside
+    the diagonal, averaged over `draws`. Minima (k = 0) are ½ of all for n = 1, ¼ for n = 2, (29 − 6√6)/116 = 0.123 for
+    n = 3: their share about halves with each dimension, and falls like e^(−n) in the end, where few draws see too
+    few: take n ≤ 10. The shares are those of every stationary, isotropic Gaussian field. Source: Fyodorov 2004 (arXiv
+    cond-mat/0401287); Auffinger, Ben Arous & Černý 2013 (arXiv 1003.1129); for n = 3 Bardeen et al. 1986.
     """
     noise = jax.random.normal(key, (draws, n + 1, n + 1))
     eigenvalues = jnp.linalg.eigvalsh((noise + noise.mT) / jnp.sqrt(2.0))
     weight = jnp.mean(jnp.exp(-0.25 * eigenvalues**2), axis=0)
-    weight = weight + weight[::-1]
-    return weight / weight.sum()
+    gamma = math.gamma((n + 3) / 2) / math.gamma(3 / 2)
+    return 2 ** ((n + 1) / 2) * (2 * math.pi) ** (-n / 2) * gamma / (n + 1) * (weight + weight[::-1]) / 2

@@ -51,19 +51,21 @@ def test_derivatives_and_vmap():
 
 @pytest.mark.parametrize(("n", "minima"), [(1, 1 / 2), (2, 1 / 4), (3, (29 - 6 * np.sqrt(6)) / 116)])
 def test_shares_of_minima_are_the_known_ones(n, minima):
-    law = gaussian_field.index_law(jax.random.key(0), n, 20_000)
-    assert law.shape == (n + 1,)
-    np.testing.assert_allclose(law.sum(), 1)
-    np.testing.assert_allclose(law, law[::-1])
-    np.testing.assert_allclose(law[0], minima, atol=0.003)
+    density = gaussian_field.critical_point_density(jax.random.key(0), n, 20_000)
+    assert density.shape == (n + 1,)
+    np.testing.assert_allclose(density, density[::-1])
+    np.testing.assert_allclose(density[0] / density.sum(), minima, atol=0.003)
+    if n == 1:  # Rice: √(E f″²/E f′²)/π zeros of f′ for each unit of length
+        np.testing.assert_allclose(density.sum(), np.sqrt(3) / np.pi, rtol=0.01)
 
 
-def test_the_law_is_kac_rice_with_the_fields_own_hessian():
-    """P(k) = E|det H|·1[index k]/E|det H| with H = G − f·I, here by plain sampling in four dimensions."""
+def test_the_density_is_kac_rice_with_the_fields_own_hessian():
+    """(2π)^(−n/2)·E|det H|·1[index k] with H = G − f·I, here by plain sampling in four dimensions."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(200_000, 4, 4))
     hessian = (noise + noise.transpose(0, 2, 1)) / np.sqrt(2) - rng.normal(size=(200_000, 1, 1)) * np.eye(4)
     eigenvalues = np.linalg.eigvalsh(hessian)
     weight, index = np.abs(eigenvalues.prod(1)), (eigenvalues < 0).sum(1)
-    want = np.bincount(index, weight) / weight.sum()
-    np.testing.assert_allclose(gaussian_field.index_law(jax.random.key(0), 4, 20_000), want, atol=0.006)
+    want = np.bincount(index, weight) / 200_000 / (2 * np.pi) ** 2
+    found = gaussian_field.critical_point_density(jax.random.key(0), 4, 20_000)
+    np.testing.assert_allclose(found, want, rtol=0.05)
