@@ -253,6 +253,7 @@ def draw_rates(r, axes):
 
 RATES = tuple(float(rate) for rate in np.arange(-4.0, 0.1, 0.5))
 STREAM = tuple(float(rate) for rate in np.arange(-3.0, 2.1, 0.5))
+BY_OPTIMIZER = {"loss": ("optimizer",), "length": ("optimizer",)}
 
 EXPERIMENT = lab.Experiment(
     __doc__,
@@ -266,13 +267,13 @@ EXPERIMENT = lab.Experiment(
             {"log10_rate": RATES, "task": tuple(NOTHING), "width": 24, "batch": 32, "steps": 800, "every": 20,
              "dataset": "digits"},
             data=images.load,
-            dims={"loss": ("optimizer",), "training_loss": ("optimizer",), "effective_rate": ("rated",)},
+            dims=BY_OPTIMIZER | {"training_loss": ("optimizer",), "effective_rate": ("rated",)},
         ),
         "sparse": lab.Study(
             trials.sparse,
             {"zipf": {"Zipf": 1.0, "equal": 0.0}, "log10_rate": STREAM, "features": 200, "active": 3.0,
              "strength": 2.0, "batch": 8, "steps": 1000, "every": 50},
-            dims={"loss": ("optimizer",)},
+            dims=BY_OPTIMIZER,
         ),
     },
     predictions=PREDICTIONS,

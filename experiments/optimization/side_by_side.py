@@ -18,6 +18,7 @@ from dlnotes.nn.mlp import MLP
 class Task(NamedTuple):
     """A network to train: its first parameters, the loss of a batch, and the training set."""
 
+    network: nn.Module
     init: Callable[[Array], Any]
     loss: Callable[[Any, Array, Array], Array]
     inputs: Array
@@ -57,8 +58,8 @@ def digits_task(name: str, data: images.Images, width: int) -> Task:
         return jnp.mean(jnp.square(jnp.asarray(network.apply(params, x)) - y))
 
     if name == "autoencoder":
-        return Task(init, squared_error, inputs, inputs)
-    return Task(init, cross_entropy, inputs, labels)
+        return Task(network, init, squared_error, inputs, inputs)
+    return Task(network, init, cross_entropy, inputs, labels)
 
 
 def race(
@@ -70,7 +71,7 @@ def race(
     every: int = 1,
     probe: Callable[[Race], Measures] = nothing,
 ) -> lab.Trial:
-    """Every method from `init()` on `loss(params, t)`; records each one's loss before its step, as `loss`."""
+    """Every method from `init()` on `loss(params, t)`; records the `loss` before each step and the step's `length`."""
 
     def begin() -> Race:
         params = init()
@@ -79,13 +80,15 @@ def race(
 
     def step(state: Race, t: Array) -> tuple[Race, Measures]:
         values, gradients = jax.vmap(jax.value_and_grad(loss), (0, None))(state.params, t)
-        params, states = [], []
+        params, states, lengths = [], [], []
         for i, (method, own) in enumerate(zip(methods, state.states, strict=True)):
             mine, gradient = (jax.tree.map(lambda leaf, i=i: leaf[i], tree) for tree in (state.params, gradients))
             updates, own = method.update(gradient, own, mine)
             params.append(optax.apply_updates(mine, updates))
             states.append(own)
-        return Race(jax.tree.map(lambda *leaves: jnp.stack(leaves), *params), tuple(states)), {"loss": values}
+            lengths.append(optax.tree.norm(updates))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+        return Race(stacked, tuple(states)), {"loss": values, "length": jnp.stack(lengths)}
 
     return lab.Trial(begin, step, probe=lambda state, t: probe(state), steps=steps, every=every)
 
@@ -101,10 +104,7 @@ def train(
     scale: Array | float = 1.0,
     probe: Callable[[Race], Measures] = nothing,
 ) -> lab.Trial:
-    """All methods on minibatches of one task, its loss times `scale`; also records the loss of the whole set.
-
-    That, `training_loss`, and `loss` are as long as there are methods.
-    """
+    """All methods on minibatches of one task, its loss times `scale`; also records the whole set's `training_loss`."""
     k_init, k_batches = lab.streams(key, "init", "batches")
 
     def loss(params: Any, t: Array) -> Array:
