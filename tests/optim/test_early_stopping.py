@@ -110,7 +110,8 @@ def test_a_while_loop_ends_and_a_scan_freezes_at_the_same_place(float64):
 def test_dtypes_of_leaves_stay():
     params = {"half": jnp.ones(2, jnp.bfloat16), "whole": jnp.arange(2)}
     state = early_stopping.init(params)
-    after = early_stopping.update(state, jnp.ones((), jnp.float16), params, jnp.asarray(2), 0.1)
+    given = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), params)
+    after = early_stopping.update(state, jnp.ones((), jnp.float16), given, jnp.asarray(2), 0.1)
     assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, state)
 
 
