@@ -71,13 +71,14 @@ def network(
     )
     methods = [optax.chain(direction, optax.scale_by_learning_rate(10.0**log10_rate)) for direction in directions]
 
-    def probe(state):
-        squares = [optax.tree.get(own, "squares") for own in state.states[:2]]
-        flat = [jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)]) for tree in squares]
-        return {"effective_rate": jnp.stack([1 / jnp.sqrt(jnp.median(values)) for values in flat])}
+    task_on_digits = side_by_side.digits_task(task, data, width)
+    trial = side_by_side.train(key, task_on_digits, methods, batch=batch, steps=steps, every=every)
 
-    sizes = {"batch": batch, "steps": steps, "every": every}
-    return side_by_side.train(key, side_by_side.digits_task(task, data, width), methods, probe=probe, **sizes)
+    def probe(state, t):
+        squares = jnp.stack([optax.tree.get(own, "squares") for own in state.states[:2]])
+        return trial.probe(state, t) | {"effective_rate": 1 / jnp.sqrt(jnp.median(squares, axis=1))}
+
+    return trial._replace(probe=probe)
 
 
 def sparse(

@@ -64,8 +64,7 @@ def classifying(
             "dead": jnp.mean(~jnp.any(hidden > 0, axis=1)),
         }
 
-    trial = side_by_side.race(lambda: task.init(k_init), loss, methods, steps=steps)
-    return trial._replace(finish=lambda state: jax.vmap(measure)(state.params))
+    return side_by_side.race(lambda: task.init(k_init), loss, methods, steps=steps, finish=measure)
 
 
 def arms(array):

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Float
 
 from dlnotes import lab
 from dlnotes.data import images
@@ -26,9 +28,9 @@ class Task(NamedTuple):
 
 
 class Race(NamedTuple):
-    """Parameters of all methods, stacked on a leading axis, and each method's own state."""
+    """The weights of all methods, each method's in one row, and each method's own state."""
 
-    params: Any
+    weights: Float[Array, "methods weights"]
     states: tuple
 
 
@@ -69,50 +71,45 @@ def race(
     *,
     steps: int,
     every: int = 1,
-    probe: Callable[[Race], Measures] = nothing,
+    probe: Callable[[Any], Measures] = nothing,
+    finish: Callable[[Any], Measures] = nothing,
 ) -> lab.Trial:
-    """Every method from `init()` on `loss(params, t)`; records the `loss` before each step and the step's `length`."""
+    """Every method from `init()` on `loss(params, t)`; records the `loss` before each step and the step's `length`.
+
+    `probe` and `finish` measure the parameters of one method. All weights are one flat row to the methods, which must
+    treat each by itself.
+    """
+    unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(init)))[1]
 
     def begin() -> Race:
-        params = init()
-        stacked = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(methods)), params)
-        return Race(stacked, tuple(method.init(params) for method in methods))
+        row = ravel_pytree(init())[0]
+        return Race(jnp.stack([row] * len(methods)), tuple(method.init(row) for method in methods))
 
     def step(state: Race, t: Array) -> tuple[Race, Measures]:
-        values, gradients = jax.vmap(jax.value_and_grad(loss), (0, None))(state.params, t)
-        params, states, lengths = [], [], []
-        for i, (method, own) in enumerate(zip(methods, state.states, strict=True)):
-            mine, gradient = (jax.tree.map(lambda leaf, i=i: leaf[i], tree) for tree in (state.params, gradients))
-            updates, own = method.update(gradient, own, mine)
-            params.append(optax.apply_updates(mine, updates))
-            states.append(own)
-            lengths.append(optax.tree.norm(updates))
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
-        return Race(stacked, tuple(states)), {"loss": values, "length": jnp.stack(lengths)}
+        values, gradients = jax.vmap(jax.value_and_grad(lambda row: loss(unravel(row), t)))(state.weights)
+        rows = zip(methods, gradients, state.states, strict=True)
+        moved = [method.update(gradient, own) for method, gradient, own in rows]
+        updates = jnp.stack([update for update, _ in moved])
+        measures = {"loss": values, "length": jnp.linalg.norm(updates, axis=1)}
+        return Race(state.weights + updates, tuple(own for _, own in moved)), measures
 
-    return lab.Trial(begin, step, probe=lambda state, t: probe(state), steps=steps, every=every)
+    def each(measure: Callable[[Any], Measures]) -> Callable[..., Measures]:
+        return lambda state, *_: jax.vmap(lambda row: measure(unravel(row)))(state.weights)
+
+    return lab.Trial(begin, step, finish=each(finish), probe=each(probe), steps=steps, every=every)
 
 
 def train(
-    key: Array,
-    task: Task,
-    methods: Sequence[optax.GradientTransformation],
-    *,
-    batch: int,
-    steps: int,
-    every: int,
-    scale: Array | float = 1.0,
-    probe: Callable[[Race], Measures] = nothing,
+    key: Array, task: Task, methods: Sequence[optax.GradientTransformation], *, batch: int, steps: int, every: int
 ) -> lab.Trial:
-    """All methods on minibatches of one task, its loss times `scale`; also records the whole set's `training_loss`."""
+    """All methods on minibatches of one task; also records the loss of its whole set, `training_loss`."""
     k_init, k_batches = lab.streams(key, "init", "batches")
 
     def loss(params: Any, t: Array) -> Array:
         index = lab.minibatch(k_batches, t, task.inputs.shape[0], batch)
-        return scale * task.loss(params, task.inputs[index], task.targets[index])
+        return task.loss(params, task.inputs[index], task.targets[index])
 
-    def whole(state: Race) -> Measures:
-        values = jax.vmap(lambda params: task.loss(params, task.inputs, task.targets))(state.params)
-        return {"training_loss": values} | probe(state)
+    def whole(params: Any) -> Measures:
+        return {"training_loss": task.loss(params, task.inputs, task.targets)}
 
     return race(lambda: task.init(k_init), loss, methods, steps=steps, every=every, probe=whole)

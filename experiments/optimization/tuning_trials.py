@@ -76,9 +76,7 @@ def valley(key: Array, *, log10_rate: Array, spread: Array, steps: int, every: i
     def begin():
         return jnp.array([-1.2, 1.0]) + spread * jax.random.normal(key, (2,))
 
-    def probe(state):
-        return {"value": jax.vmap(rosenbrock)(state.params)}
-
     return side_by_side.race(
-        begin, lambda x, _: rosenbrock(x), methods(10.0**log10_rate), steps=steps, every=every, probe=probe
-    )
+        begin, lambda x, _: rosenbrock(x), methods(10.0**log10_rate),
+        steps=steps, every=every, probe=lambda x: {"value": rosenbrock(x)},
+    )  # fmt: skip
