@@ -9,12 +9,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 from xarray import DataArray
 
 from dlnotes.lab import curves
+from dlnotes.lab.animation import Trajectory
 from dlnotes.lab.svg import BELOW, legend_columns, to_svg
 
-__all__ = ["PALETTE", "dots", "panels", "seeds", "to_svg"]
+__all__ = ["PALETTE", "dots", "panels", "seeds", "to_svg", "trajectory"]
 
 PALETTE = ("#2a7fd4", "#d9690c", "#14966b", "#a266d9", "#dc4450", "#8c7d18", "#d6509f", "#1494a8")
 """Eight colors, each at least 3:1 against white and against near-black; "black" means the page's ink in either."""
@@ -140,6 +142,24 @@ def dots(
         ax.set_xlabel(x)
     if legend:
         _legend(ax, hue)
+
+
+def trajectory(ax: Axes, points: ArrayLike, color: str, label: str = "", width: float = 1.4) -> None:
+    """A path through `points` [step, 2], the start first, that the SVG draws step by step, a dot ahead of it.
+
+    All trajectories of a figure move together, equally long for every step, so that who arrives first is seen to, and
+    begin again when all have arrived. Where nothing can move the whole path is there. It ends at the first point that
+    is not finite, or ten times as far out as the axes are wide: set their limits. Raises ValueError on another shape.
+    """
+    path = np.asarray(points, dtype=float)
+    if path.ndim != 2 or path.shape[1] != 2:
+        raise ValueError(f"a trajectory is points [step, 2], got the shape {path.shape}")
+    lost = ~np.isfinite(path).all(axis=1)
+    path = path[: int(np.argmax(lost))] if lost.any() else path
+    line = Trajectory(*path.T, color=color, linewidth=width, solid_capstyle="round", zorder=3)
+    line.set_label(label or "_path")
+    ax.add_line(line)
+    ax.autoscale_view()
 
 
 def _log(axis: Axis) -> bool:

@@ -15,6 +15,8 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import LogFormatter, LogFormatterSciNotation
 from matplotlib.transforms import ScaledTranslation
 
+from dlnotes.lab import animation
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "dlnotes", "path.simplify": True}
 BELOW = "below"
@@ -45,7 +47,7 @@ def to_svg(figure: Figure, title: str = "") -> str:
     """The figure as one `<svg role="img">` with a title for screen readers.
 
     Black becomes `currentColor`, the background is transparent, text stays text in the page's font; identifiers carry a
-    prefix of their own, so that figures can share a page; the same figure gives the same bytes.
+    prefix of their own, so that figures can share a page; the same figure gives the same bytes. Trajectories move.
     """
     for ax in figure.axes:
         _settle(ax, figure.get_figwidth())
@@ -53,6 +55,7 @@ def to_svg(figure: Figure, title: str = "") -> str:
         legend.set_frame_on(False)
     for ax in figure.axes:
         _place_legend(ax)
+    moving = animation.prepare(figure)
     buffer, height = io.StringIO(), figure.get_figheight()
     figure.set_figheight(height + _room_for_legends(figure))
     with matplotlib.rc_context(STYLE):
@@ -69,7 +72,7 @@ def to_svg(figure: Figure, title: str = "") -> str:
     svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
     svg = re.sub(r' (d|x|y)="[^"]*"', lambda match: NUMBER.sub(_rounded, match[0]), svg)
     svg = re.sub(r"\n +", "\n", re.sub(r" *\n *(?=[LMz] )", " ", svg))
-    return _entitled(_own_names(svg), title or _spoken(figure))
+    return _entitled(_own_names(*animation.animate(svg, moving)), title or _spoken(figure))
 
 
 def _settle(ax: Axes, inches: float) -> None:
@@ -126,13 +129,14 @@ def _rounded(match: re.Match) -> str:
     return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
 
 
-def _own_names(svg: str) -> str:
-    """Identifiers that are used, behind a prefix made from the content; the others are dropped."""
+def _own_names(svg: str, style: str) -> str:
+    """Identifiers that are used, behind a prefix made from the content; the others are dropped. § marks the style's."""
     used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg))
-    names = {first or second for first, second in used}
-    prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:10]
+    names = {first or second for first, second in used} | set(re.findall(r"#§(\w+)", style))
+    prefix = "f" + hashlib.sha256((svg + style).encode()).hexdigest()[:10]
     svg = re.sub(r' id="([^"]+)"', lambda match: f' id="{prefix}-{match[1]}"' if match[1] in names else "", svg)
-    return re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", svg)
+    return svg.replace("</svg>", style.replace("§", f"{prefix}-") + "</svg>")
 
 
 def _spoken(figure: Figure) -> str:
