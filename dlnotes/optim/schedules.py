@@ -155,6 +155,7 @@ def reduce_on_plateau(
         if value is None:
             raise ValueError("a plateau is one of a value: update(updates, state, params, value=loss)")
         seen = state.seen + 1
+        value = jnp.asarray(value, state.mean.dtype)
         state = state._replace(mean=state.mean + (value - state.mean) / seen, seen=seen)
         full, tested = seen >= window, test(state)
         kept = jax.tree.map(lambda new, old, like: jnp.where(full, new, old).astype(like.dtype), tested, state, state)
