@@ -3,7 +3,7 @@
 Clipping itself is Optax's, and its thresholds may be traced: `optax.clip(c)` element by element (max(min(gᵢ, c), −c)),
 `optax.clip_by_global_norm(c)` the whole gradient, g·min(‖g‖, c)/‖g‖. ee147 prints g·c/‖g‖ for every g, long or short,
 which is `optax.normalize_by_update_norm(c)`: with it steps never become short. Traps of Optax's: a gradient of 0 under
-a threshold of 0 is 0/0; in float32 a norm above 1.8e19 overflows, and what was finite becomes 0.
+a threshold of 0 is 0/0, an infinite one NaN; in float32 a norm above 1.8e19 overflows, and the step is 0.
 """
 
 from typing import Any, NamedTuple

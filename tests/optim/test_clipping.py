@@ -40,6 +40,12 @@ def test_what_ee147_prints_makes_short_gradients_longer():
     np.testing.assert_allclose(optax.tree.norm(clipped(optax.clip_by_global_norm(10.0))), NORM, rtol=1e-6)
 
 
+def test_the_traps_of_clipping_are_as_said():
+    assert np.isnan(clipped(optax.clip_by_global_norm(0.0), jnp.zeros(2))).all()
+    assert np.isnan(clipped(optax.clip_by_global_norm(1.0), jnp.array([jnp.inf, 1.0]))[0])
+    np.testing.assert_array_equal(clipped(optax.clip_by_global_norm(1.0), jnp.array([3e19, 1.0])), [0.0, 0.0])
+
+
 def test_norms_of_the_first_steps_are_kept_and_gradients_passed_on():
     method = record_norms(3)
     state = method.init(TREE)
