@@ -40,12 +40,13 @@ def draw(key: Key[Array, ""], n: int, features: int = 256, length: Float[Array, 
 def critical_point_density(key: Key[Array, ""], n: int, draws: int = 4096) -> Float[Array, " kinds"]:
     """How many critical points with k = 0 … n negative eigenvalues there are on average in a volume ℓⁿ.
 
-    (2π)^(−n/2)·E|det H|·1[index k], Kac and Rice's formula. Here it comes to 2^((n+1)/2)·Γ((n+3)/2)/Γ(3/2)/(n + 1) times
-    (2π)^(−n/2)·E exp(−λₖ²/4), λ₀ ≤ … ≤ λₙ the eigenvalues of a GOE matrix of size n + 1 with variances 2 on and 1 beside
-    the diagonal, averaged over `draws`. Minima (k = 0) are ½ of all for n = 1, ¼ for n = 2, (29 − 6√6)/116 = 0.123 for
-    n = 3: their share about halves with each dimension, and falls like e^(−n) in the end, where few draws see too
-    few: take n ≤ 10. The shares are those of every stationary, isotropic Gaussian field. Source: Fyodorov 2004 (arXiv
-    cond-mat/0401287); Auffinger, Ben Arous & Černý 2013 (arXiv 1003.1129); for n = 3 Bardeen et al. 1986.
+    (2π)^(−n/2)·E|det H|·1[index k], Kac and Rice's formula. It is c·E exp(−λₖ²/4), λ₀ ≤ … ≤ λₙ the eigenvalues of a
+    GOE matrix of size n + 1 with variances 2 on and 1 beside the diagonal, averaged over `draws`, and
+    c = (2π)^(−n/2)·2^((n+1)/2)·Γ((n+3)/2)/Γ(3/2)/(n + 1). Minima (k = 0) are ½ of all for n = 1, ¼ for n = 2,
+    (29 − 6√6)/116 = 0.123 for n = 3: their share about halves with each dimension, and falls like e^(−n) in the end.
+    The trap: there few draws matter; take n ≤ 10. The shares are those of every stationary, isotropic Gaussian field.
+    Source: Fyodorov 2004 (arXiv cond-mat/0401287); Auffinger, Ben Arous & Černý 2013 (arXiv 1003.1129); for n = 3
+    Bardeen et al. 1986.
     """
     noise = jax.random.normal(key, (draws, n + 1, n + 1))
     eigenvalues = jnp.linalg.eigvalsh((noise + noise.mT) / jnp.sqrt(2.0))
