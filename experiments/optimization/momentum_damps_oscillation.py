@@ -14,8 +14,8 @@ best rate is that of the fewest steps, on average over seeds, in a grid from 3 %
 "At the same rate" is at the same ε. In the long run one small constant gradient moves the heavy ball by ε/(1 − α), the
 effective rate: "at the same effective rate" the momentum takes a share 1 − α of ε, as the formulas' average does.
 
-After the first quick run a path that stops at exactly 0 on its way counts as a change of sign, which that run missed (at
-ελ = α = ½ it does so every fourth step). No margin was moved.
+After the first quick run a path that stops at exactly 0 on its way counts as a change of sign; that run missed all such
+at ελ = α = ½. No margin was moved.
 """
 
 import numpy as np
