@@ -63,6 +63,13 @@ def test_no_warmup_is_the_rate_or_schedule_itself(steps):
     )
 
 
+@pytest.mark.parametrize("warmup", [0, 1, 4])
+def test_the_cosine_after_a_warmup_ends_with_the_last_step(warmup):
+    rates = np.array([schedules.warmup_cosine(1.0, warmup, 20, 0.1)(c) for c in range(22)])
+    assert rates[max(warmup - 1, 0)] == rates.max() == 1.0
+    np.testing.assert_allclose(rates[18:] - 0.1 > 1e-6, [True, False, False, False])
+
+
 def test_no_rate_is_infinite_negative_or_lost():
     falling = schedules.exponential(1.0, 0.5)
     for schedule in (
@@ -81,7 +88,7 @@ def test_no_rate_is_infinite_negative_or_lost():
 
 
 def test_rows_of_a_table_may_come_in_any_order_and_must_match():
-    shuffled = schedules.table([30, 0, 10], [0.02, 0.5, 0.1])
+    shuffled = schedules.table([30, 2, 10], [0.02, 0.5, 0.1])
     np.testing.assert_allclose([shuffled(c) for c in (0, 9, 10, 30)], [0.5, 0.5, 0.1, 0.02], rtol=1e-6)
     for steps, rates in (([0, 1], [0.1]), ([], []), (0, 0.1)):
         with pytest.raises(ValueError, match="one rate for each step"):
