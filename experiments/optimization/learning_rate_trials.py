@@ -126,13 +126,20 @@ def noisy(key: Array, *, schedule: Array, share: Array, condition: Array, n: int
 
 
 def edge(
-    key: Array, data: images.Images, *, share: Array, width: int, examples: int, steps: int, every: int, lanczos: int,
-    dataset: str = "digits",
+    key: Array, data: images.Images, *, share: Array, centered: Array, width: int, examples: int, steps: int, every: int,
+    lanczos: int, dataset: str = "digits",
 ) -> lab.Trial:  # fmt: skip
-    """Full-batch descent of a tanh network on squared error at `share` of 2/λmax of its first Hessian."""
+    """Full-batch descent of a tanh network on squared error at `share` of 2/λmax of its first Hessian.
+
+    `centered` 1 takes the mean picture away, 0 leaves pixels in [0, 1].
+    """
     k_init, k_examples, k_lanczos = lab.streams(key, "init", "examples", "lanczos")
     some = jax.random.permutation(k_examples, data.train_labels.shape[0])[:examples]
-    x, y = jnp.asarray(data.train_images)[some], jax.nn.one_hot(jnp.asarray(data.train_labels)[some], 10)
+    x, y = (
+        jnp.asarray(data.train_images)[some],
+        jax.nn.one_hot(jnp.asarray(data.train_labels)[some], 10, dtype="float32"),
+    )
+    x = x - centered.astype(x.dtype) * jnp.mean(x, axis=0, keepdims=True)
     net = MLP(depth=3, width=width, outputs=10, activation=jnp.tanh, kernel_init=jax.nn.initializers.lecun_normal())
 
     def loss(params):
