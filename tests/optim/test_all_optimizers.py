@@ -231,13 +231,12 @@ def test_states_come_back_from_a_checkpoint(tmp_path):
 
 
 def makers():
-    """Every function of dlnotes.optim that says it returns a transformation, by its code."""
+    """Every public function of dlnotes.optim that says it returns a transformation, by its code."""
     kinds = (optax.GradientTransformation, optax.GradientTransformationExtraArgs)
-    modules = [
-        importlib.import_module(f"dlnotes.optim.{module.name}") for module in pkgutil.iter_modules(optim.__path__)
-    ]
-    functions = [f for module in modules for f in vars(module).values() if inspect.isfunction(f)]
-    return {f.__code__: f for f in functions if get_type_hints(f).get("return") in kinds}
+    names = [f"dlnotes.optim.{module.name}" for module in pkgutil.iter_modules(optim.__path__)]
+    functions = [f for name in names for f in vars(importlib.import_module(name)).values() if inspect.isfunction(f)]
+    public = [f for f in functions if not f.__name__.startswith("_")]
+    return {f.__code__: f for f in public if get_type_hints(f).get("return") in kinds}
 
 
 def test_no_optimizer_is_missing_from_the_table():

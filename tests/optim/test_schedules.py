@@ -83,7 +83,7 @@ def test_no_rate_is_infinite_negative_or_lost():
         schedules.warmup_cosine(1.0, 0, 0),
     ):
         rates = np.array([schedule(c) for c in (0, 1, 10, 2**31 - 2)])
-        assert (np.isfinite(rates) & (rates >= 0)).all()
+        assert ((rates >= 0) & (rates <= 1)).all()
         assert rates[0] > 0
 
 
@@ -158,8 +158,8 @@ def test_below_zero_the_same_value_is_no_better():
 
 
 def test_lost_values_are_no_better():
-    got = scales(reduce_on_plateau(0.5, patience=2), [np.nan, np.inf, 1.0, np.nan, 0.5, -np.inf, 0.2])
-    np.testing.assert_array_equal(got, [1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    got = scales(reduce_on_plateau(0.5, patience=2), [np.nan, np.inf, 1.0, np.nan, 0.5, -np.inf, 0.2, 0.1])
+    np.testing.assert_array_equal(got, [1, *[0.5] * 7])
 
 
 def test_the_numbers_of_a_plateau_may_be_traced():
