@@ -204,7 +204,7 @@ def draw(r):
         )
         lab.figures.seeds(ax, best, x="step", hue="optimizer", log="y")
         unit = "cross-entropy, nats" if task == "classifier" else "squared error of a pixel"
-        ax.set(title=f"{task.capitalize()}, best rates: who goes on?", xlabel="step", ylabel=unit)
+        ax.set(title=f"{task.capitalize()}, best rates: who goes on, who stalls?", xlabel="step", ylabel=unit)
     last = 10 ** training_loss(r, "autoencoder").isel(step=-1)
     lab.figures.dots(axes[5], last, x="log10_rate", hue="optimizer", log="y")
     axes[5].set(title="Autoencoder, at the end: which rates work", xlabel="log₁₀ of the learning rate")

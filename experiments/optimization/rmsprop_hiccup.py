@@ -231,20 +231,23 @@ def draw(r):
     axes[0].set(title="Constant gradient: how much too long each step is, by β (dotted: 1/√(1−βᵗ))", xlabel="step t")
     axes[0].set(ylabel="step / learning rate")
     length = arms(r.network.length).sel(beta=0.99, log10_rate=-3)
-    lab.figures.seeds(axes[1], length.assign_coords(step=length.step), x="step", hue="arm", log="xy")
+    lab.figures.seeds(axes[1], length, x="step", hue="arm", log="xy")
     axes[1].set(title="Classifier, β = 0.99, rate 0.001: the first step is ten times too long", xlabel="step")
     axes[1].set(ylabel="length of the step")
-    for ax, rate, title in ((axes[2], -2.0, "large rate, 0.01: a jump up …"), (axes[3], -3.0, "0.001: no harm at all")):
+    for ax, rate, title in (
+        (axes[2], -1.5, "rate 0.03: long first steps harm"),
+        (axes[3], -3.0, "rate 0.001: they help"),
+    ):
         curve = loss(r).sel(beta=0.99, log10_rate=rate)
         lab.figures.seeds(ax, curve, x="step", hue="arm", log="x")
-        ax.set(title=f"β = 0.99, {title}", xlabel="step", ylabel="loss of the batch, nats, at most log 10")
+        ax.set(title=f"β = 0.99, {title}", xlabel="step", ylabel="batch loss, nats")
     lab.figures.dots(axes[4], early(r).sel(beta=0.99), x="log10_rate", hue="arm")
     axes[4].set(title="β = 0.99, early (steps 2 to 10), by learning rate", xlabel="log₁₀ of the learning rate")
-    axes[4].set(ylabel="loss, nats, at most log 10")
+    axes[4].set(ylabel="nats, at most log 10")
     for ax, beta in ((axes[5], 0.99), (axes[6], 0.999)):
         lab.figures.dots(ax, 10 ** late(r).sel(beta=beta), x="log10_rate", hue="arm", log="y")
         ax.set(title=f"β = {beta:g}, at the end", xlabel="log₁₀ of the learning rate")
-        ax.set(ylabel="loss, nats, at most log 10")
+        ax.set(ylabel="nats, at most log 10")
     lab.figures.dots(axes[7], arms(r.network.dead).sel(beta=0.999), x="log10_rate", hue="arm")
     axes[7].set(title="β = 0.999: units left dead", xlabel="log₁₀ of the learning rate", ylabel="share of dead units")
     return figure

@@ -8,6 +8,7 @@ from jax import Array
 
 from dlnotes import lab
 from dlnotes.data import images
+from dlnotes.lab.trial import nothing
 from dlnotes.maths.test_functions import rosenbrock
 from dlnotes.optim import adam, adaptive
 
@@ -65,9 +66,10 @@ def network(
     key: Array, data: images.Images, *, log10_rate: Array, task: str, width: int, batch: int, steps: int, every: int,
     dataset: str = "digits",
 ) -> lab.Trial:  # fmt: skip
-    """Every method at one learning rate on one task."""
-    sizes = {"batch": batch, "steps": steps, "every": every}
-    return side_by_side.train(key, side_by_side.digits_task(task, data, width), methods(10.0**log10_rate), **sizes)
+    """Every method at one learning rate on one task: means of the batch losses."""
+    task_on_digits = side_by_side.digits_task(task, data, width)
+    trial = side_by_side.train(key, task_on_digits, methods(10.0**log10_rate), batch=batch, steps=steps, every=every)
+    return trial._replace(probe=nothing)
 
 
 def valley(key: Array, *, log10_rate: Array, spread: Array, steps: int, every: int) -> lab.Trial:
