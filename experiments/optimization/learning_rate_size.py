@@ -242,8 +242,8 @@ EXPERIMENT = lab.Experiment(
         ),
         "network": lab.Study(
             trials.network,
-            {"schedule": SCHEDULES, "log10_rate": (-1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25), "width": 24, "batch": 16,
-             "steps": 800, "every": 100, "dataset": "digits"},
+            {"schedule": SCHEDULES, "log10_rate": (-1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25), "width": 24,
+             "batch": 16, "steps": 800, "every": 100, "dataset": "digits"},
             data=images.load,
         ),
     },

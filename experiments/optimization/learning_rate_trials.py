@@ -126,8 +126,8 @@ def noisy(key: Array, *, schedule: Array, share: Array, condition: Array, n: int
 
 
 def edge(
-    key: Array, data: images.Images, *, share: Array, centered: Array, width: int, examples: int, steps: int, every: int,
-    lanczos: int, dataset: str = "digits",
+    key: Array, data: images.Images, *, share: Array, centered: Array, width: int, examples: int, steps: int,
+    every: int, lanczos: int, dataset: str = "digits",
 ) -> lab.Trial:  # fmt: skip
     """Full-batch descent of a tanh network on squared error at `share` of 2/λmax of its first Hessian.
 
