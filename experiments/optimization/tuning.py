@@ -19,7 +19,9 @@ Regret is log₁₀ of the loss over the tuned one, at the rate with the lowest 
 A first standard run judged networks by the whole training set's loss after the last step. One seed's curve over the
 rates was then so rough that its minimum hid the width: 0.1 to 0.6 decades on a grid of thirds, and no difference was
 decided. So the losses are means now, the same batches for all rates, the grid is finer and reaches 100, and widths
-within a factor of two were added, which were not seen before. No margin was moved.
+within a factor of two were added, which were not seen before. No margin was moved. The second run showed the trap of
+measuring each optimizer against its own best: on the autoencoder SGD is "robust" on the plateau of the mean picture,
+which Adam leaves. Widths near the lowest loss of all six were added after that sight.
 """
 
 import numpy as np
@@ -87,9 +89,9 @@ def regret(r, task):
     return loss.sel(log10_rate=-3, drop=True) - loss.sel(log10_rate=best_rate(loss), drop=True)
 
 
-def decades_below(rates, log_loss, above):
-    """For how many decades of rates the piecewise linear log loss is at most `above` over its lowest value."""
-    excess = log_loss - log_loss.min() - above
+def decades_below(rates, log_loss, level):
+    """For how many decades of rates the piecewise linear log loss is at most `level`."""
+    excess = log_loss - level
     left, right = excess[:-1], excess[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = np.where(left == right, 1.0, np.minimum(left, right) / np.where(left == right, 1.0, left - right))
@@ -97,26 +99,26 @@ def decades_below(rates, log_loss, above):
     return float(np.sum(share * np.diff(rates)))
 
 
-def width(r, task, within=1.05):
-    """Decades of good rates, by seed and optimizer."""
+def width(r, task, within=1.05, among="log10_rate"):
+    """Decades of good rates, by seed and optimizer; the lowest loss is its own, or that of all optimizers too."""
+    loss = last(r, task)
+    level = loss.min(among) + np.log10(within)
     return xr.apply_ufunc(
-        decades_below, r.network.log10_rate, last(r, task), kwargs={"above": np.log10(within)}, vectorize=True,
-        input_core_dims=[["log10_rate"], ["log10_rate"]],
+        decades_below, r.network.log10_rate, loss, level, vectorize=True,
+        input_core_dims=[["log10_rate"], ["log10_rate"], []],
     )  # fmt: skip
+
+
+ALL = ("log10_rate", "optimizer")
 
 
 def over_tasks(measure):
     return xr.concat([measure(task) for task in NOTHING], "task").mean("task", skipna=False)
 
 
-def widths(r, within=1.05):
-    """The mean over the three networks, by seed and optimizer."""
-    return over_tasks(lambda task: width(r, task, within))
-
-
-def wider(r, *others, within=1.05):
-    """Decades by which Adam's good rates exceed those of the best of other methods."""
-    found = widths(r, within)
+def wider(r, *others, **how):
+    """Decades by which Adam's good rates exceed those of the best of other methods, the mean over the networks."""
+    found = over_tasks(lambda task: width(r, task, **how))
     return found.sel(optimizer="Adam", drop=True) - found.sel(optimizer=list(others)).max("optimizer")
 
 
@@ -207,6 +209,10 @@ PREDICTIONS = (
         "widest_of_all", "within a factor of two Adam's good rates span more decades than any other optimizer's",
         lambda r: wider(r, *trials.METHODS[:-1], within=2.0), source=EE147,
     ),
+    lab.Greater(
+        "widest_near_the_lowest_of_all", "the same, within a factor of two of the lowest loss of all six optimizers",
+        lambda r: wider(r, *trials.METHODS[:-1], within=2.0, among=ALL), source=EE147,
+    ),
     lab.Less(
         "forgives_more_than_sgd", "the three networks: a rate ten times too large costs Adam less than SGD (log₁₀)",
         lambda r: too_fast(r, "Adam") - too_fast(r, "SGD"), source=EE147,
@@ -223,10 +229,10 @@ def draw(r):
         unit = {"autoencoder": "squared error of a pixel", "Rosenbrock": "f, at most 100"}
         axes[3 + i].set(title=f"{task[0].upper()}{task[1:]}: which rates are good (dotted: Adam's default)")
         axes[3 + i].set(xlabel="log₁₀ of the learning rate", ylabel=unit.get(task, "cross-entropy, nats"))
-    for ax, within, words in ((axes[7], 1.05, "5 %"), (axes[8], 2.0, "a factor of two")):
-        found = xr.concat([width(r, task, within) for task in NOTHING], "task").assign_coords(task=list(NOTHING))
+    for ax, among, words in ((axes[7], "log10_rate", "its own best"), (axes[8], ALL, "the best of all six")):
+        found = xr.concat([width(r, task, 2.0, among) for task in NOTHING], "task").assign_coords(task=list(NOTHING))
         lab.figures.dots(ax, found, x="optimizer", hue="task")
-        ax.set(title=f"Is Adam robust? Rates within {words} of the best", xlabel="", ylabel="decades of rates")
+        ax.set(title=f"Is Adam robust? Rates within a factor of two of {words}", xlabel="", ylabel="decades of rates")
     costs = xr.concat([regret(r, task) for task in (*NOTHING, "Rosenbrock")], "task")
     lab.figures.dots(axes[9], costs.assign_coords(task=[*NOTHING, "Rosenbrock"]), x="task")
     axes[9].axhline(TENTH, color="black", linestyle=":", linewidth=1)
