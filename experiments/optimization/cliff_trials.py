@@ -91,7 +91,7 @@ def with_gain(params: Any, gain: Array) -> Any:
     """The recurrent matrix, orthogonal at first, multiplied by `gain`."""
     flat = {name: dict(part) for name, part in params["params"].items()}
     recurrent = flat["SimpleCell_0"]["h"]
-    flat["SimpleCell_0"]["h"] = {**recurrent, "kernel": recurrent["kernel"] * gain}
+    flat["SimpleCell_0"]["h"] = {**recurrent, "kernel": recurrent["kernel"] * gain.astype(jnp.float32)}
     return {"params": flat}
 
 
@@ -112,7 +112,7 @@ def reading(
         some = lab.minibatch(k, t, x.shape[0], batch)
         value, gradient = jax.value_and_grad(loss)(params, x[some], y[some])
         norm = jnp.asarray(optax.tree.norm(gradient))
-        return jax.tree.map(lambda p, g: p - rate * g, params, treat(gradient)), value, norm
+        return jax.tree.map(lambda p, g: p - rate.astype(p.dtype) * g, params, treat(gradient)), value, norm
 
     def init():
         params = with_gain(net.init(k_init, x[:2]), gain)
@@ -123,11 +123,14 @@ def reading(
 
         norm = healthy_norm(jax.lax.scan(healthy, params, jnp.arange(epoch))[1])
         size = sum(leaf.size for leaf in jax.tree.leaves(params))
-        stacked = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(ON_DIGITS)), params)
+        stacked, off = (
+            jax.tree.map(lambda leaf: jnp.stack([leaf] * len(ON_DIGITS)), params),
+            jnp.full_like(norm, jnp.inf),
+        )
         return Recurrent(
             stacked,
-            jnp.stack([jnp.inf, norm, 10.0 * norm, jnp.inf]),
-            jnp.stack([jnp.inf, jnp.inf, jnp.inf, norm / jnp.sqrt(size)]),
+            jnp.stack([off, norm, 10.0 * norm, off]),
+            jnp.stack([off, off, off, norm / size**0.5]),
         )
 
     def step(state, t):

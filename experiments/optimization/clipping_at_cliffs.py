@@ -25,8 +25,8 @@ from dlnotes.data import images
 STEEP, HEALTHY = 2.0, 1.0
 
 
-def on_cliff(array, method):
-    return array.assign_coords(method=list(trials.ON_CLIFF)).sel(method=method, drop=True)
+def on_cliff(array, treatment):
+    return array.assign_coords(treatment=list(trials.ON_CLIFF)).sel(treatment=treatment, drop=True)
 
 
 def bound(r):
@@ -62,18 +62,18 @@ def last_step(r, method):
 
 def training_loss(r, gain):
     """Nats, at most log 10, by method, rate and seed."""
-    loss = r.reading.training_loss.sel(gain=gain, drop=True).assign_coords(method=list(trials.ON_DIGITS))
+    loss = r.reading.training_loss.sel(gain=gain, drop=True).assign_coords(treatment=list(trials.ON_DIGITS))
     return loss.where(np.isfinite(loss), np.log(10)).clip(max=np.log(10))
 
 
 def diverged(r, gain, method):
     """Share of learning rates at which a seed learns nothing."""
-    return (training_loss(r, gain).sel(method=method, drop=True) >= np.log(10)).mean("log10_rate")
+    return (training_loss(r, gain).sel(treatment=method, drop=True) >= np.log(10)).mean("log10_rate")
 
 
 def tuned(r, gain, method):
     """log₁₀ of the training loss at the best rate."""
-    loss = np.log10(training_loss(r, gain).sel(method=method, drop=True))
+    loss = np.log10(training_loss(r, gain).sel(treatment=method, drop=True))
     return loss.sel(log10_rate=loss.mean("seed").idxmin("log10_rate"), drop=True).drop_vars(
         "log10_rate", errors="ignore"
     )
@@ -82,7 +82,7 @@ def tuned(r, gain, method):
 def no_op(r):
     """Largest difference that a threshold of ten healthy norms makes at the smallest rate, gain 1; relative."""
     loss = training_loss(r, HEALTHY).isel(log10_rate=0, drop=True)
-    return abs(loss.sel(method="by norm, 10 times", drop=True) / loss.sel(method="plain", drop=True) - 1)
+    return abs(loss.sel(treatment="by norm, 10 times", drop=True) / loss.sel(treatment="plain", drop=True) - 1)
 
 
 def explosion(r):
@@ -95,7 +95,7 @@ LECTURES, EE147, CS182 = "lectures Gradient Clipping", "ee147 Optimizing Gradien
 CLIPPING = f"{LECTURES}; {EE147}; {CS182}"
 TENTH = float(np.log10(1.1))
 
-# Tolerances. Bounds: rounding in float64. Losses: a tenth, no more than a step between two rates usually makes.
+# Tolerances. Bounds: rounding in float64; as printed: Optax adds 1e-6 to ‖g‖, which may be 1e-3. Losses: a tenth, no more than a step between two rates usually makes.
 PREDICTIONS = (
     lab.Equivalent(
         "bound_by_norm", "cliff, by norm: no step is longer than ε·threshold (excess of the longest)",
@@ -122,8 +122,8 @@ PREDICTIONS = (
         lambda r: ending(r, "by norm") - ending(r, "per element"), source="Pascanu et al. 2013", within=0.02,
     ),
     lab.Equivalent(
-        "printed_never_settles", "cliff, as printed in ee147: the last step is as long as all (log₁₀ of it/ε·threshold)",
-        lambda r: last_step(r, "as printed in ee147"), source="theory: g·c/‖g‖ has the length c", within=1e-6,
+        "printed_never_settles", "cliff, as printed in ee147: the last step is as long as any (log₁₀ over ε·threshold)",
+        lambda r: last_step(r, "as printed in ee147"), source="theory: g·c/‖g‖ has the length c", within=1e-3,
     ),
     lab.Less(
         "clipped_settles", "cliff, by norm: the last step is ten times shorter or more (log₁₀)",
@@ -169,7 +169,7 @@ def draw(r):
         (axes[3], STEEP, "Gain 2, exploding gradients: which rates train"),
         (axes[4], HEALTHY, "Gain 1, healthy: clipping costs little"),
     ):
-        lab.figures.seeds(ax, losses[gain], x="log10_rate", hue="method", log="y")
+        lab.figures.seeds(ax, losses[gain], x="log10_rate", hue="treatment", log="y")
         ax.set(title=title, xlabel="log₁₀ of the learning rate", ylabel="training loss, nats, at most log 10")
     norm = r.reading.healthy.isel(log10_rate=0, drop=True)
     lab.figures.dots(axes[5], norm, x="gain", log="y")
@@ -191,11 +191,11 @@ def draw_cliff(r, axes):
         axes[0].plot(*path.T, ".-", markersize=3, linewidth=0.8, color=color, label=method)
     axes[0].legend(fontsize=8, frameon=False)
     axes[0].set(title=f"One seed, rate {10**rate:.2g}: plain descent is thrown off", xlabel="w", ylabel="b")
-    longest = (r.falling.longest / bound(r)).assign_coords(method=list(trials.ON_CLIFF))
-    lab.figures.dots(axes[1], longest, x="log10_rate", hue="method", log="y")
+    longest = (r.falling.longest / bound(r)).assign_coords(treatment=list(trials.ON_CLIFF))
+    lab.figures.dots(axes[1], longest, x="log10_rate", hue="treatment", log="y")
     axes[1].set(title="The longest step, in units of rate × threshold", xlabel="log₁₀ of the learning rate", ylabel="")
-    losses = r.falling.last_loss.assign_coords(method=list(trials.ON_CLIFF))
-    lab.figures.dots(axes[2], losses, x="log10_rate", hue="method")
+    losses = r.falling.last_loss.assign_coords(treatment=list(trials.ON_CLIFF))
+    lab.figures.dots(axes[2], losses, x="log10_rate", hue="treatment")
     axes[2].set(title="The loss after 500 steps beside the cliff", xlabel="log₁₀ of the learning rate", ylabel="loss")
 
 
@@ -207,8 +207,8 @@ EXPERIMENT = lab.Experiment(
             {"log10_rate": (-2.5, -2.0, -1.5, -1.0, -0.5), "threshold": 1.0, "reach": 0.05, "unrolled": 50,
              "steps": 500},
             dims={
-                **dict.fromkeys(("loss", "longest", "last", "lowest", "last_loss", "away"), ("method",)),
-                "place": ("method", "coordinate"), "first_place": ("coordinate",),
+                **dict.fromkeys(("loss", "longest", "last", "lowest", "last_loss", "away"), ("treatment",)),
+                "place": ("treatment", "coordinate"), "first_place": ("coordinate",),
             },
         ),
         "reading": lab.Study(
@@ -216,7 +216,7 @@ EXPERIMENT = lab.Experiment(
             {"gain": (HEALTHY, STEEP), "log10_rate": (-2.5, -2.0, -1.5, -1.0, -0.5), "log10_healthy": -2.5, "width": 16,
              "pixels": 2, "batch": 16, "epoch": 90, "steps": 200, "every": 20, "dataset": "digits"},
             data=images.load,
-            dims=dict.fromkeys(("loss", "log10_norm", "training_loss"), ("method",)),
+            dims=dict.fromkeys(("loss", "log10_norm", "training_loss"), ("treatment",)),
         ),
     },
     predictions=PREDICTIONS,
