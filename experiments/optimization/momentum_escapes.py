@@ -228,7 +228,8 @@ EXPERIMENT = lab.Experiment(
         "ripples": lab.Study(
             trials.ripples, {
                 "depth": (0.3, 1.0, 3.0), "momentum": MOMENTA,
-                "log10_rate": (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0), "coordinates": 40, "steps": 3000, "settle": 400,
+                "log10_rate": (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0),
+                "coordinates": 40, "steps": 3000, "settle": 400,
             },
         ),
     },
