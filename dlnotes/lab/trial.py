@@ -73,11 +73,13 @@ def supervised(
     every: int = 1,
     finish: Callable[[Any], Measures] = nothing,
     probe: Callable[[Any], Measures] = nothing,
+    index: Callable[[Array, Array, int, int], Array] = minibatch,
 ) -> Trial:
     """Minibatch training of one network.
 
-    θ ← θ + update(∇ loss(apply(θ, x), y)), with minibatches drawn with replacement. `model` is
-    (init(key, inputs) → params, apply(params, inputs) → outputs); `data` is (inputs, targets), examples first.
+    θ ← θ + update(∇ loss(apply(θ, x), y)), with minibatches drawn with replacement, or by another `index`: (k_batches,
+    t, examples, batch) → indices [batch]. `model` is (init(key, inputs) → params, apply(params, inputs) → outputs);
+    `data` is (inputs, targets), examples first.
     `finish` and `probe` take the parameters. Records the metric `loss` (before each update).
     """
     init_model, apply = model
@@ -88,10 +90,10 @@ def supervised(
         return Training(params, optimizer.init(params))
 
     def step(state: Training, t: Array) -> tuple[Training, Measures]:
-        index = minibatch(k_batches, t, inputs.shape[0], batch)
+        chosen = index(k_batches, t, inputs.shape[0], batch)
 
         def objective(params):
-            return loss(apply(params, inputs[index]), targets[index])
+            return loss(apply(params, inputs[chosen]), targets[chosen])
 
         value, gradient = jax.value_and_grad(objective)(state.params)
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
