@@ -19,7 +19,11 @@ class ConjugateGradientState(NamedTuple):
 
 
 def fletcher_reeves(g: Any, last: Any) -> Float[Array, ""]:
-    """β = ‖gₖ‖² / ‖gₖ₋₁‖²."""
+    """β = ‖gₖ‖² / ‖gₖ₋₁‖².
+
+    The trap: one poor direction is followed by many short ones. On Rosenbrock's function from (−1.2, 1, 0.3), with
+    Wolfe steps (c₂ = 0.4), it took 43,542 iterations to a gradient of 1e-5 where Polak–Ribière took 82.
+    """
     return jnp.asarray(optax.tree.vdot(g, g)) / optax.tree.vdot(last, last)
 
 
@@ -29,7 +33,7 @@ def polak_ribiere(g: Any, last: Any) -> Float[Array, ""]:
 
 
 def scale_by_conjugate_gradient(beta: Callable = polak_ribiere) -> optax.GradientTransformationExtraArgs:
-    """Replace gₖ by dₖ = gₖ + βdₖ₋₁; a line search has to follow.
+    """Replace gₖ by dₖ = gₖ + βdₖ₋₁, which points uphill as gₖ does: `optax.scale(-1.0)` and a line search must follow.
 
     On a quadratic with exact steps (`scale_by_quadratic_step`) the directions are conjugate, dₖᵀHdₖ₋₁ = 0, n steps
     suffice and every β is the same. ee147 first vs second order prints gₖᵀHgₖ₋₁ = 0, which is not so: it is −‖gₖ‖²/ε.

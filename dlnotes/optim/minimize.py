@@ -9,14 +9,20 @@ import optax
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
+from dlnotes.optim import methods
+
 CONVERGED, OUT_OF_STEPS, NO_DESCENT, NOT_FINITE = range(4)
 
 
 class Trajectory(NamedTuple):
-    """f and the measure of convergence at the first points, x₀ first; after the end as they were at the end."""
+    """f and the measure of convergence at the first points, x₀ first; after the end as they were at the end.
+
+    `x` has the points themselves, a leading axis on every leaf, or is None where they were not asked for.
+    """
 
     fun: Float[Array, " points"]
     residual: Float[Array, " points"]
+    x: Any = None
 
 
 class Result(NamedTuple):
@@ -62,26 +68,29 @@ def gradient_norm(x: Any, fun: Array, jac: Any) -> Float[Array, ""]:
 def minimize(
     fun: Callable[[Any], Array],
     x0: Any,
-    method: optax.GradientTransformation,
+    method: optax.GradientTransformation | str = "bfgs",
     *,
     tol: Float[Array, ""] | float = 1e-5,
     max_iters: Int[Array, ""] | int = 1000,
     residual: Callable[[Any, Array, Any], Array] = gradient_norm,
     trace: int = 0,
+    trace_points: bool = False,
 ) -> Result:
     """Follow `method` from x₀ until residual(x, f(x), ∇f(x)) ≤ tol: one `lax.while_loop`, to be jitted or vmapped.
 
-    `method` is any `optax.GradientTransformation`; it is handed value, grad and value_fn, as line searches and
-    second-order methods need. `tol` and `max_iters` may be traced. `trace` keeps f and the residual of so many first
-    steps. A vmapped call runs until its last member is done; those that are done stay as they are.
+    `method` is a name (`methods.method` lists them) or any `optax.GradientTransformation`; it is handed value, grad and
+    value_fn, as line searches and second-order methods need. `tol` and `max_iters` may be traced. `trace` keeps f and
+    the residual of x₀ and of so many first steps: trace + 1 entries; `trace_points` also x. A vmapped call runs until
+    its last member is done; those that are done stay as they are, and each has its own counts.
     """
-    method = optax.with_extra_args_support(method)
+    method = _transformation(method)
     x0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf, jnp.float32)), x0)
     value, grad = jax.value_and_grad(fun)(x0)
     size = residual(x0, value, grad)
-    blank = jnp.full(trace + 1, jnp.nan, size.dtype)
     one = jnp.ones((), jnp.int32)
-    trajectory = Trajectory(blank.astype(value.dtype).at[0].set(value), blank.at[0].set(size))
+    trajectory = Trajectory(
+        *(_first(leaf, trace) for leaf in (value, size)), _first(x0, trace) if trace_points else None
+    )
     start = _Loop(x0, value, grad, size, method.init(x0), 0 * one, one, one, jnp.zeros((), bool), trajectory)
 
     def go(loop: _Loop) -> Array:
@@ -91,13 +100,28 @@ def minimize(
     return _result(end, end.residual <= tol)
 
 
+def _transformation(method: Any) -> optax.GradientTransformationExtraArgs:
+    """An optimizer by its name, or as it was given."""
+    if isinstance(method, str):
+        return methods.method(method)
+    if not isinstance(method, optax.GradientTransformation):
+        raise TypeError(f"method is a name such as 'bfgs' or an optax.GradientTransformation, got {method!r}")
+    return optax.with_extra_args_support(method)
+
+
+def _first(tree: Any, trace: int) -> Any:
+    """Room for trace + 1 entries of every leaf, the first one filled."""
+    return jax.tree.map(lambda leaf: jnp.full((trace + 1, *leaf.shape), jnp.nan, leaf.dtype).at[0].set(leaf), tree)
+
+
 def _result(end: _Loop, converged: Array) -> Result:
     """What the loop came to."""
     finite = jnp.isfinite(end.fun) & jnp.isfinite(end.residual)
     unfinished = jnp.where(finite, jnp.where(end.stalled, NO_DESCENT, OUT_OF_STEPS), NOT_FINITE)
     after = jnp.arange(end.trajectory.fun.shape[0]) > end.nit
-    trajectory = Trajectory(
-        jnp.where(after, end.fun, end.trajectory.fun), jnp.where(after, end.residual, end.trajectory.residual)
+    last = Trajectory(end.fun, end.residual, end.x if end.trajectory.x is not None else None)
+    trajectory = jax.tree.map(
+        lambda kept, leaf: jnp.where(after.reshape(-1, *(1,) * leaf.ndim), leaf[None], kept), end.trajectory, last
     )
     return Result(
         end.x, end.fun, end.jac, end.nit, end.nfev, end.njev, _total(end.state, "nhev"), _total(end.state, "nhvp"),
@@ -122,8 +146,9 @@ def _advance(fun: Callable, method: optax.GradientTransformationExtraArgs, resid
     stalled = (missed | ((search is not None) & unmoved)) & ~(value < loop.fun)
     new, old = (x, value, grad, residual(x, value, grad)), (loop.x, loop.fun, loop.jac, loop.residual)
     x, value, grad, size = jax.tree.map(lambda a, b: jnp.where(stalled, b, a), new, old)
-    points, nit = loop.trajectory, loop.nit + 1
-    points = Trajectory(points.fun.at[nit].set(value, mode="drop"), points.residual.at[nit].set(size, mode="drop"))
+    nit = loop.nit + 1
+    here = Trajectory(value, size, x if loop.trajectory.x is not None else None)
+    points = jax.tree.map(lambda kept, leaf: kept.at[nit].set(leaf, mode="drop"), loop.trajectory, here)
     return _Loop(x, value, grad, size, state, nit, loop.nfev + values, loop.njev + gradients, stalled, points)
 
 

@@ -69,7 +69,7 @@ def newton(
     ε = 1 and α = 0 minimize a quadratic in one step. Elsewhere nothing bounds the step: far from a minimum it needs the
     line search. Source: cs182 3.2 Algorithm 2 (with a step size ε); ee147 first vs second order (ε = 1, and damping α).
     """
-    return _with_step(scale_by_newton(damping, keep_descent=linesearch is not None), learning_rate, linesearch)
+    return along(scale_by_newton(damping, keep_descent=linesearch is not None), learning_rate, linesearch)
 
 
 def hessian_vector_product(fun: Callable, params: Any, direction: Any) -> Any:
@@ -80,9 +80,10 @@ def hessian_vector_product(fun: Callable, params: Any, direction: Any) -> Any:
 def truncated_cg(product: Callable, g: Float[Array, " n"], max_steps: Int[Array, ""] | int) -> TruncatedCG:
     """Solve Hp = g by conjugate gradients until ‖r‖₁ ≤ min(½, √‖g‖₁)·‖g‖₁, or until a direction d has dᵀHd ≤ 0.
 
-    Such a direction is not followed: what is solved so far is returned, or (gᵀg/|gᵀHg|)·g if it is the first. These are
-    the rules of `scipy.optimize.minimize(method="Newton-CG")`, save that flat means dᵀHd ≤ 3ε‖d‖‖Hd‖ here and ≤ 3ε
-    there, which takes every small gradient for flat. The tolerance lets Newton's method converge superlinearly.
+    Such a direction is not followed: what is solved so far is returned, or if it is the first, (gᵀg/|gᵀHg|)·g, and g
+    itself where gᵀHg = 0. These are the rules of `scipy.optimize.minimize(method="Newton-CG")`, save that flat means
+    dᵀHd ≤ 3·eps·‖d‖‖Hd‖ here (eps of the dtype) and ≤ 3·eps there, which takes every small gradient for flat. The
+    tolerance lets Newton's method converge superlinearly.
     """
     size = jnp.sum(jnp.abs(g))
     tolerance = jnp.minimum(0.5, jnp.sqrt(size)) * size
@@ -133,7 +134,7 @@ def newton_cg(
     max_steps: Int[Array, ""] | int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Newton's method without its matrix: the direction of `scale_by_newton_cg`, then a step size or a line search."""
-    return _with_step(scale_by_newton_cg(max_steps), learning_rate, linesearch)
+    return along(scale_by_newton_cg(max_steps), learning_rate, linesearch)
 
 
 def _flat(updates: Any, params: Any, value_fn: Callable | None) -> tuple[Array, Callable, Array, Callable]:
@@ -145,11 +146,11 @@ def _flat(updates: Any, params: Any, value_fn: Callable | None) -> tuple[Array, 
     return g, restore, x, lambda flat: value_fn(restore_params(flat))
 
 
-def _with_step(
+def along(
     direction: optax.GradientTransformation,
     learning_rate: optax.ScalarOrSchedule,
     linesearch: optax.GradientTransformation | None,
 ) -> optax.GradientTransformationExtraArgs:
-    """Walk against a direction: by a step size, or as far as a line search says."""
+    """Walk against a direction, θ ← θ − εp: by a step size ε, or as far as a line search says that begins with ε."""
     search = optax.identity() if linesearch is None else linesearch
     return optax.chain(direction, optax.scale_by_learning_rate(learning_rate), search)

@@ -113,16 +113,59 @@ def test_failures_have_a_status(fun, method, status):
         assert end.nit == 200
 
 
-def test_a_thousand_starts_in_one_call(float64):
-    starts = jax.random.normal(jax.random.key(0), (1000, 2))
-    solve = jax.jit(jax.vmap(lambda x: minimize(rosenbrock, x, METHODS["BFGS"], tol=1e-6, max_iters=200)))
-    ends = solve(starts)
-    assert ends.success.all()
-    np.testing.assert_allclose(ends.x, 1, atol=1e-4)
-    for k in (0, 17):
-        alone = minimize(rosenbrock, starts[k], METHODS["BFGS"], tol=1e-6, max_iters=200)
-        assert alone.nit == ends.nit[k]
-        np.testing.assert_allclose(ends.x[k], alone.x, rtol=1e-9)
+def test_two_hundred_starts_in_one_call_equal_as_many_calls(float64):
+    """Some stop at once, some out of steps, some diverge: each keeps its own point and its own counts."""
+    starts = jax.random.normal(jax.random.key(0), (200, 2)).at[0].set(1.0).at[1].set(1e200)
+    limits = jnp.arange(200) % 40 + 5
+
+    def solve(x, limit):
+        return minimize(rosenbrock, x, "bfgs", tol=1e-6, max_iters=limit)
+
+    ends, alone = jax.jit(jax.vmap(solve))(starts, limits), jax.jit(solve)
+    each = [alone(x, limit) for x, limit in zip(starts, limits, strict=True)]
+    for name in ("status", "nit", "nfev", "njev"):
+        np.testing.assert_array_equal(getattr(ends, name), [getattr(end, name) for end in each], name)
+    np.testing.assert_allclose(ends.x, [end.x for end in each], rtol=1e-6)
+    np.testing.assert_array_equal(ends.state[0].skipped, [end.state[0].skipped for end in each])
+    assert set(ends.status.tolist()) == {CONVERGED, OUT_OF_STEPS, NOT_FINITE}
+    assert (ends.nit[0], ends.nfev[0]) == (0, 1)
+
+
+NAMES = {"BFGS": "BFGS", "L-BFGS": "L-BFGS-B", "CG": "CG", "Newton": "Newton-CG"}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "newton-cg", "gradient-descent"])
+def test_methods_by_name(float64, name):
+    end = jax.jit(lambda x: minimize(rosenbrock, x, name, max_iters=10_000))(jnp.asarray(START))
+    scipys = {"jac": optimize.rosen_der, "hess": optimize.rosen_hess, "method": NAMES.get(name, "Newton-CG")}
+    if scipys["method"] != "Newton-CG":
+        del scipys["hess"]
+    want = optimize.minimize(optimize.rosen, START, **scipys)
+    assert end.status == CONVERGED
+    np.testing.assert_allclose(end.x, want.x, atol=1e-4)
+    if name != "gradient-descent":
+        assert end.nit <= 2 * want.nit + 10
+
+
+def test_an_unknown_method_is_named_with_its_neighbor():
+    with pytest.raises(ValueError, match=r"'lbfgs' \(did you mean l-bfgs\?\); there are gradient-descent, cg, "):
+        minimize(rosenbrock, jnp.ones(2), "lbfgs")
+    with pytest.raises(TypeError, match=r"got 0\.1"):
+        minimize(rosenbrock, jnp.ones(2), 0.1)
+
+
+def test_points_are_kept_where_asked_for(float64):
+    def fun(tree):
+        return rosenbrock(jnp.concatenate([tree["a"], tree["b"]]))
+
+    start = {"a": jnp.asarray(START[:1]), "b": jnp.asarray(START[1:])}
+    end = jax.jit(lambda x: minimize(fun, x, "bfgs", trace=60, trace_points=True))(start)
+    points = end.trajectory.x
+    assert points["b"].shape == (61, 2)
+    np.testing.assert_allclose(jax.vmap(fun)(points), end.trajectory.fun, rtol=1e-6, atol=1e-25)
+    np.testing.assert_array_equal(points["a"][0], start["a"])
+    np.testing.assert_array_equal(points["b"][end.nit :], jnp.broadcast_to(end.x["b"], (61 - int(end.nit), 2)))
+    assert minimize(fun, start, "bfgs", max_iters=1, trace=60).trajectory.x is None
 
 
 def test_numbers_may_be_traced_and_compile_once():

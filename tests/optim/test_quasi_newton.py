@@ -114,10 +114,79 @@ def test_minimizes_rosenbrock_as_scipy_does():
     assert abs(int(got.nit) - want.nit) <= 5
 
 
+def directions(method, gradients, points):
+    """What a method replaces each gradient by, and its state at the end."""
+
+    def step(state, pair):
+        updates, state = method.update(pair[0], state, pair[1])
+        return state, updates
+
+    state, updates = jax.lax.scan(step, method.init(points[0]), (gradients, points))
+    return np.asarray(updates), state
+
+
+@pytest.fixture
+def path():
+    """Gradients and points of 9 steps on a quadratic: every pair has curvature."""
+    rng = np.random.default_rng(0)
+    points = jnp.asarray(rng.normal(size=(9, 6)))
+    matrix, _ = quadratics.random_quadratic(jax.random.key(0), 20.0, 6)
+    return points @ matrix, points
+
+
+@pytest.mark.parametrize("memory", [1, 3, 10])
+def test_pairs_are_used_as_scipy_and_optax_use_them(path, memory):
+    got, state = directions(quasi_newton.scale_by_lbfgs(memory), *path)
+    want, _ = directions(optax.scale_by_lbfgs(memory), *path)
+    np.testing.assert_allclose(got, want, rtol=1e-9)
+    s, y = np.diff(path[1], axis=0)[-memory:], np.diff(path[0], axis=0)[-memory:]
+    inverse = optimize.LbfgsInvHessProduct(s, y)
+    plain, _ = directions(quasi_newton.scale_by_lbfgs(memory, scale_init_precond=False), *path)
+    np.testing.assert_allclose(plain[-1], inverse @ np.asarray(path[0][-1]), rtol=1e-9)  # SciPy starts from I
+    assert (state.kept, state.skipped, state.steps.shape[0]) == (8, 0, memory)
+
+
+def test_with_all_pairs_it_is_bfgs(path):
+    full, _ = directions(quasi_newton.scale_by_bfgs(scale_init_precond=False), *path)
+    limited, _ = directions(quasi_newton.scale_by_lbfgs(8, scale_init_precond=False), *path)
+    np.testing.assert_allclose(limited, full, rtol=1e-9)
+
+
+def test_fewer_pairs_than_are_stored_may_be_traced(path):
+    def last(pairs):
+        return directions_of(quasi_newton.scale_by_lbfgs(6, pairs))
+
+    def directions_of(method):
+        state = method.init(path[1][0])
+        for g, x in zip(*path, strict=True):
+            updates, state = method.update(g, state, x)
+        return updates
+
+    got = jax.jit(jax.vmap(last))(jnp.array([0, 1, 4, 6, 60]))
+    np.testing.assert_allclose(got[0], path[0][-1], rtol=1e-12)
+    for row, memory in zip(got[1:], (1, 4, 6, 6), strict=True):
+        np.testing.assert_allclose(row, directions(quasi_newton.scale_by_lbfgs(memory), *path)[0][-1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("gradient", [lambda x: -x, lambda x: 0 * x + 1.0, lambda x: jnp.zeros_like(x)])
+def test_pairs_without_curvature_leave_descent(gradient):
+    points = jnp.asarray(np.random.default_rng(1).normal(size=(5, 3)))
+    gradients = jax.vmap(gradient)(points)
+    got, state = directions(quasi_newton.scale_by_lbfgs(3), gradients, points)
+    np.testing.assert_allclose(got[1:], gradients[1:])
+    assert (state.kept, state.skipped) == (0, 4)
+
+
+def test_memory_of_nothing():
+    with pytest.raises(ValueError, match="memory=0"):
+        quasi_newton.scale_by_lbfgs(0)
+
+
+@pytest.mark.parametrize("make", [quasi_newton.bfgs, quasi_newton.lbfgs])
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_trees_and_dtypes(dtype):
+def test_trees_and_dtypes(dtype, make):
     tree = {"a": jnp.ones((2, 1), dtype), "b": jnp.zeros(3, dtype)}
-    method = quasi_newton.bfgs(0.1)
+    method = make(0.1)
     state = method.init(tree)
     updates, after = jax.jit(method.update)(tree, state, tree)
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), updates) == jax.tree.map(
