@@ -114,8 +114,11 @@ def reading(
         norm = jnp.asarray(optax.tree.norm(gradient))
         return jax.tree.map(lambda p, g: p - rate.astype(p.dtype) * g, params, treat(gradient)), value, norm
 
+    def start():
+        return with_gain(net.init(k_init, x[:2]), gain)
+
     def init():
-        params = with_gain(net.init(k_init, x[:2]), gain)
+        params = start()
 
         def healthy(params, t):
             params, _, norm = descend(params, k_healthy, t, 10.0**log10_healthy, lambda g: g)
@@ -144,6 +147,10 @@ def reading(
         return state._replace(params=params), {"loss": capped, "log10_norm": jnp.log10(seen)}
 
     def finish(state):
-        return {"training_loss": jax.vmap(lambda params: loss(params, x, y))(state.params), "healthy": state.norm[1]}
+        return {
+            "training_loss": jax.vmap(lambda params: loss(params, x, y))(state.params),
+            "first_loss": loss(start(), x, y),
+            "healthy": state.norm[1],
+        }
 
     return lab.Trial(init, step, finish, steps=steps, every=every)
