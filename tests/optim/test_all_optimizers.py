@@ -21,11 +21,11 @@ import pytest
 
 from dlnotes import optim
 from dlnotes.maths.test_functions import rosenbrock
-from dlnotes.optim import adam, adaptive, averaging, clipping, momentum, schedules
+from dlnotes.optim import adam, adaptive, averaging, clipping, methods, momentum, schedules
 from dlnotes.optim.conjugate_gradient import fletcher_reeves, polak_ribiere, scale_by_conjugate_gradient
 from dlnotes.optim.line_search import scale_by_quadratic_step
 from dlnotes.optim.newton import newton, newton_cg
-from dlnotes.optim.quasi_newton import bfgs
+from dlnotes.optim.quasi_newton import bfgs, lbfgs
 from dlnotes.optim.switch import switch
 
 
@@ -51,6 +51,11 @@ def conjugate(beta):
     return lambda rate: optax.chain(
         scale_by_conjugate_gradient(beta), optax.scale(-1.0), scale_by_quadratic_step(), optax.scale(rate)
     )
+
+
+def searching(name):
+    """A method with a line search, cut to a share of its step."""
+    return lambda rate: optax.chain(methods.method(name), optax.scale(rate))
 
 
 def everything(rate):
@@ -94,6 +99,8 @@ CASES = {
     "Newton, damped": Case(lambda r: newton(r, 0.5), (0.5, 1.0), (1.0, 4000), whole=True),
     "Newton by CG": Case(newton_cg, (0.5, 1.0), whole=True),
     "BFGS": Case(bfgs, (0.5, 1.0)),
+    "L-BFGS": Case(lbfgs, (0.5, 1.0)),
+    "by its name": Case(searching("newton-cg"), (0.9, 1.0), (1.0, 300), whole=True),
     "Fletcher–Reeves": Case(conjugate(fletcher_reeves), (0.9, 1.0), whole=True),
     "Polak–Ribière": Case(conjugate(polak_ribiere), (0.9, 1.0), whole=True),
     "switched": Case(lambda r: switch(1, (momentum.sgd(r), adam.adam(r))), (0.03, 0.1), ADAM),
