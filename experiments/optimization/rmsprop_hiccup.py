@@ -271,7 +271,7 @@ EXPERIMENT = lab.Experiment(
     draw=draw,
     presets={
         "quick": {
-            "seeds": 4, "steps.steps": 200, "network.log10_rate": (-4.0, -3.0, -2.0, -1.0), "network.width": 8,
+            "seeds": 4, "steps.steps": 200, "network.log10_rate": (-4.0, -3.0, -2.0, -1.5), "network.width": 8,
             "network.steps": 30,
         },
         "full": {
