@@ -1,6 +1,6 @@
 # make reproduce   sets up, runs the four headline experiments, prints the verdicts, writes report/index.html
 # make test        sets up, runs every check
-.PHONY: reproduce test setup lint unit browser format clean
+.PHONY: reproduce test setup lint unit browser format bench clean
 
 reproduce: setup
 	.venv/bin/dlnotes run headline --preset standard --runs runs
@@ -27,6 +27,9 @@ browser: setup
 format: setup
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+bench: setup
+	.venv/bin/python -m benchmarks --json
 
 clean:
 	rm -rf .venv runs report .pytest_cache .ruff_cache .hypothesis

@@ -81,16 +81,16 @@ def minimize(
     `method` is a name (`methods.method` lists them) or any `optax.GradientTransformation`; it is handed value, grad and
     value_fn, as line searches and second-order methods need. `tol` and `max_iters` may be traced. `trace` keeps f and
     the residual of x₀ and of so many first steps: trace + 1 entries; `trace_points` also x. A vmapped call runs until
-    its last member is done; those that are done stay as they are, and each has its own counts.
+    its last member is done; those that are done stay as they are, and each has its own counts. On a CPU, where lanes
+    are not free, `jax.lax.map` over the starts is usually faster, and compiles faster.
     """
     method = _transformation(method)
     x0 = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf, jnp.float32)), x0)
     value, grad = jax.value_and_grad(fun)(x0)
     size = residual(x0, value, grad)
     one = jnp.ones((), jnp.int32)
-    trajectory = Trajectory(
-        *(_first(leaf, trace) for leaf in (value, size)), _first(x0, trace) if trace_points else None
-    )
+    points = _first(x0, trace) if trace_points else None
+    trajectory = Trajectory(_first(value, trace), _first(size, trace), points)
     start = _Loop(x0, value, grad, size, method.init(x0), 0 * one, one, one, jnp.zeros((), bool), trajectory)
 
     def go(loop: _Loop) -> Array:

@@ -95,14 +95,13 @@ def scale_by_lbfgs(
     def update(updates, state: Any, params=None, **_: Any):
         g, restore, x, s, y, curved = _pair(updates, state, params)
         place = state.kept % memory
-        ring = [
-            old.at[place].set(jnp.where(curved, new, old[place])) for old, new in zip(state[:2], (s, y), strict=True)
-        ]
+        steps = state.steps.at[place].set(jnp.where(curved, s, state.steps[place]))
+        changes = state.changes.at[place].set(jnp.where(curved, y, state.changes[place]))
         kept = state.kept + jnp.where(curved, 1, 0)
         used = jnp.minimum(kept, memory if pairs is None else pairs)
-        direction = _two_loops(*ring, kept, used, g, scale_init_precond)
+        direction = _two_loops(steps, changes, kept, used, g, scale_init_precond)
         skipped = state.skipped + jnp.where(curved | (state.count == 0), 0, 1)
-        new = LBFGSState(*ring, x, g, state.count + 1, kept, skipped)
+        new = LBFGSState(steps, changes, x, g, state.count + 1, kept, skipped)
         return restore(_cut(g, state) * direction), new
 
     return optax.GradientTransformationExtraArgs(init, update)

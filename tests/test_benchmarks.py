@@ -1,0 +1,95 @@
+"""The runner of benchmarks: a table, records, missing peers by name; and that contestants solve the same problem."""
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """`benchmarks.__main__`, with one benchmark more: ours adds numbers, `slow` takes its time, `absent` is absent."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import __main__ as main
+    from benchmarks.measure import Case
+
+    turns = []
+
+    def contestant(name):
+        def run():
+            turns.append(name)
+            return {"sum": np.arange(200_000 if name == "slow" else 20_000).sum()}
+
+        return lambda: run
+
+    def absent():
+        raise ImportError("No module named 'absent'")
+
+    tiny = types.ModuleType("benchmarks.tiny", "A tiny benchmark.")
+    everyone = {"dlnotes": contestant("dlnotes"), "slow": contestant("slow"), "absent": absent}
+    tiny.cases = lambda quick: [Case("adding", {"n": 1 if quick else 2}, everyone)]
+    tiny.turns = turns
+    monkeypatch.setitem(sys.modules, "benchmarks.tiny", tiny)
+    monkeypatch.setattr(main, "names", lambda: ["minimize", "tiny"])
+    before = jax.config.jax_enable_compilation_cache
+    yield main
+    jax.config.update("jax_enable_compilation_cache", before)
+
+
+def test_a_table_and_records(bench, tmp_path, capsys):
+    file = tmp_path / "new" / "records.json"
+    for _ in range(2):
+        assert bench.main(["tiny", "--quick", "--json", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "adding: absent is missing (No module named 'absent')" in text
+    line = next(line for line in text.splitlines() if " slow " in line).split("  ")
+    assert float([cell for cell in line if cell][-2]) > 1.5  # ÷ dlnotes
+    kept = json.loads(file.read_text())
+    assert [record["contestant"] for record in kept] == ["dlnotes", "slow"] * 2
+    first = kept[0]
+    assert (first["benchmark"], first["sizes"], first["repeats"]) == ("tiny", {"n": 1}, 5)
+    assert first["low"] <= first["seconds"] <= first["high"]
+    assert first["versions"]["jax"] == jax.__version__
+    assert first["device"]["platform"] == jax.devices()[0].platform
+    assert len(first["date"]) == 10
+
+
+def test_contestants_take_turns(bench):
+    tiny = sys.modules["benchmarks.tiny"]
+    bench.measure(tiny.cases(True)[0], shortest=0.0, repeats=6)
+    assert tiny.turns == ["dlnotes"] * 2 + ["slow"] * 2 + ["dlnotes", "slow", "slow", "dlnotes"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tyni"], "no benchmark is called 'tyni'; there are minimize, tiny"),
+        (["--repeats", "4"], "--repeats is 5 or more, got 4"),
+        (["--quik"], "unrecognized arguments: --quik"),
+        (["tiny", "--against", "scipi"], "tiny has no peer scipi"),
+    ],
+)
+def test_what_is_wrong_is_one_line(bench, capsys, words, message):
+    try:
+        code = bench.main(words)
+    except SystemExit as leaving:
+        code = leaving.code
+    assert code == 2
+    assert capsys.readouterr().err == f"benchmarks: {message}\n"
+
+
+def test_everyone_minimizes_the_same_function(bench, float64):
+    from benchmarks import minimize
+
+    case = next(case for case in minimize.cases(True) if case.name.startswith("l-bfgs"))
+    ends = {name: prepare()() for name, prepare in case.contestants.items()}
+    assert set(ends) == {"dlnotes", "scipy", "optax"}
+    assert all(np.all(end["solved"]) for end in ends.values())
+    steps = [float(np.mean(end["steps"])) for end in ends.values()]
+    assert max(steps) < 1.3 * min(steps)
