@@ -13,15 +13,19 @@ from dlnotes.nn.mlp import MLP, parameter_count
 
 
 def repeated(computation: Callable, times: int) -> Callable:
-    """`computation(params, x) → pytree` so many times, each on inputs that hang on the result before, so that none is
-    left out; a single one would be over before its call is."""
+    """`computation(params, x) → pytree` so many times; a single one would be over before its call is.
+
+    Each time one number of x hangs on the result before, so that none is left out.
+    """
 
     def run(params, x):
-        def again(_, total):
-            result = computation(params, x + 1e-12 * total)
-            return sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(result))
+        def again(_, carry):
+            x, total = carry
+            result = computation(params, x)
+            total = total + sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(result))
+            return x.at[(0,) * x.ndim].add(1e-12 * total), total
 
-        return {"total": jax.lax.fori_loop(0, times, again, jnp.zeros(()))}
+        return {"total": jax.lax.fori_loop(0, times, again, (x, jnp.zeros(())))[1]}
 
     return run
 
@@ -37,7 +41,7 @@ def mlp(key: Array, *, what: str, width: int, depth: int, batch: int, times: int
         return optax.softmax_cross_entropy_with_integer_labels(net.apply(params, x), labels).mean()
 
     def differences(params, x):
-        return numerical_gradient(lambda p: loss(p, x), params, two_sided=False, batch=8)
+        return numerical_gradient(lambda p: loss(p, x), params, two_sided=False, batch=1)
 
     computations = {"loss": loss, "backpropagation": jax.grad(loss), "differences": differences}
     run = repeated(computations[what], 1 if what == "differences" else times)
