@@ -16,7 +16,7 @@ from dlnotes.lab import curves
 from dlnotes.lab.animation import Trajectory
 from dlnotes.lab.svg import BELOW, legend_columns, to_svg
 
-__all__ = ["PALETTE", "dots", "panels", "seeds", "to_svg", "trajectory"]
+__all__ = ["PALETTE", "dots", "legend_below", "panels", "seeds", "to_svg", "trajectory"]
 
 PALETTE = ("#2a7fd4", "#d9690c", "#14966b", "#a266d9", "#dc4450", "#8c7d18", "#d6509f", "#1494a8")
 """Eight colors, each at least 3:1 against white and against near-black; "black" means the page's ink in either."""
@@ -90,7 +90,7 @@ def seeds(
     if not ax.get_xlabel():
         ax.set_xlabel(x)
     if legend:
-        _legend(ax, hue)
+        legend_below(ax, hue)
 
 
 def dots(
@@ -141,7 +141,7 @@ def dots(
     if not ax.get_xlabel():
         ax.set_xlabel(x)
     if legend:
-        _legend(ax, hue)
+        legend_below(ax, hue)
 
 
 def trajectory(ax: Axes, points: ArrayLike, color: str, label: str = "", width: float = 1.4) -> None:
@@ -239,7 +239,7 @@ def _crosses(ax: Axes, at: np.ndarray, rows: np.ndarray, color: str) -> None:
         ax.plot(*np.transpose(ends), "x", color=color, markersize=4, markeredgewidth=0.9, zorder=4)
 
 
-def _legend(ax: Axes, hue: str | None) -> None:
+def legend_below(ax: Axes, title: str | None = None) -> None:
     """The legend below the axis label, where it hides no data; none for a single arm without a note."""
     handles, names = ax.get_legend_handles_labels()
     if not names:
@@ -253,4 +253,4 @@ def _legend(ax: Axes, hue: str | None) -> None:
         "handlelength": 1.6,
     }
     place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "alignment": "left"}
-    ax.legend(handles, names, ncols=legend_columns(names), title=hue, **place, **style).set_gid(BELOW)
+    ax.legend(handles, names, ncols=legend_columns(names), title=title, **place, **style).set_gid(BELOW)
