@@ -97,6 +97,9 @@ def check_dims(program: Program, measures: dict[str, jax.ShapeDtypeStruct]) -> N
             raise LabError(
                 f"{program.label}: dims gives {name} the names {dims}, its shape is {shape}: one name for each"
             )
+        taken = [dim for dim in dims if dim in measures]
+        if taken:
+            raise LabError(f"{program.label}: {taken[0]!r} is a measure and a dimension of {name}; rename one of them")
 
 
 def check_same(program: Program, before: Any, after: Any) -> None:

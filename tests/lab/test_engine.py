@@ -373,7 +373,12 @@ def test_a_prediction_about_conditions_left_out_is_not_tested(bowl, tmp_path):
 
 def test_dims_that_do_not_fit(bowl, tmp_path):
     descent = bowl.studies["descent"]
-    for dims, message in (({"y": ("unit",)}, "dims names 'y'"), ({"x": ("a", "b")}, "one name for each")):
+    bad = {
+        "dims names 'y'": {"y": ("unit",)},
+        "one name for each": {"x": ("a", "b")},
+        "'final' is a measure and a dimension of x": {"x": ("final",)},
+    }
+    for message, dims in bad.items():
         experiment = replace(only(bowl, "descent"), studies={"descent": replace(descent, dims=dims)})
         with pytest.raises(LabError, match=message):
             lab.run(experiment, seeds=2, runs=tmp_path)
