@@ -8,8 +8,8 @@ in the notes. Ali, Kolter & Tibshirani 2019 (arXiv 1810.10082) compare the risks
 Quadratic: 40 axes, curvature λ from 1e-4 to 1, ε = 0.1, a start w₀ and a minimum w* at distance 1 along each axis.
 Along an axis stopping keeps 1 − (1 − ελ)^τ of the way from w₀ to w*, a penalty on the distance from w₀ keeps λ/(λ + α).
 Reach is ετ. Digits: least squares on 100 pictures, ten labels as 0 or 1, pixels and labels less their means, from
-w = 0; 50 times up to 10⁴ steps of 1/λmax. Half of the other pictures choose the time, or the penalty among the same 50
-values of 1/(ετ), the other half tests it.
+w = 0; up to 10⁴ steps of 1/λmax, looked at 45 times at about equal ratios. Half of the other pictures choose the time,
+or the penalty among the same 45 values of 1/(ετ), the other half tests it.
 
 Network: two hidden ReLU layers of 32 units on 100 digits, a fifth of them with a random label, 600 steps of descent on
 all of them; 50 others validate after every step, patience 50. Each seed trains twice from other starts; the numbers are

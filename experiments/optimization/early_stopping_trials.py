@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.flatten_util import ravel_pytree
@@ -90,7 +91,7 @@ def least_squares(
     x, y = (both - jnp.mean(both[:examples], axis=0, keepdims=True) for both in (x, y))
     gram, cross = x[:examples].T @ x[:examples] / examples, x[:examples].T @ y[:examples] / examples
     half = examples + (labels.size - examples) // 2  # validation before it, test from it on
-    times = jnp.unique(jnp.round(10.0 ** jnp.linspace(0.0, longest, points)).astype(jnp.int32), size=points)
+    times = jnp.asarray(np.unique(np.round(np.logspace(0.0, longest, points))), jnp.int32)
 
     def finish(rate):
         def further(carry, time):
