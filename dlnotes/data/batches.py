@@ -87,8 +87,8 @@ def one_shuffle(key: Key[Array, ""], t: ArrayLike, size: int, batch: int) -> Int
 def reshuffled(key: Key[Array, ""], t: ArrayLike, size: int, batch: int) -> Int[Array, " batch"]:
     """Consecutive batches of a shuffle that is made anew for every epoch.
 
-    The trap: each call sorts N numbers, twice where B does not divide N. Where that matters, draw an epoch at once by
-    `order`. Batch 0 alone, under a key of its own, is a simple random sample without replacement.
+    The trap: each call sorts N numbers, twice where B does not divide N; `whole_epoch` sorts them once an epoch.
+    Batch 0 alone, under a key of its own, is a simple random sample without replacement.
     """
     return sampled(WAYS["reshuffled"])(key, t, size, batch)
 
@@ -101,10 +101,7 @@ def full(key: Key[Array, ""], t: ArrayLike, size: int, batch: int) -> Int[Array,
 
 
 def order(sampling: Sampling, key: Key[Array, ""], epoch: ArrayLike, size: int) -> Int[Array, " size"]:
-    """The permutation of an epoch: its batches of B, where B divides N, are the rows of `.reshape(-1, B)`.
-
-    `sampling.replace` is of no account here.
-    """
+    """The permutation of an epoch; `sampling.replace` is of no account here."""
     number = jnp.where(jnp.asarray(sampling.reshuffle) > 0, epoch, 0)
     shuffled = jax.random.permutation(jax.random.fold_in(key, number), size)
     return jnp.where(jnp.asarray(sampling.shuffle) > 0, shuffled, jnp.arange(size))
@@ -121,3 +118,18 @@ def sampled(sampling: Sampling) -> Index:
         return jnp.where(jnp.asarray(sampling.replace) > 0, with_replacement(key, t, size, batch), consecutive)
 
     return index
+
+
+def whole_epoch(
+    sampling: Sampling, key: Key[Array, ""], epoch: ArrayLike, size: int, batch: int
+) -> Int[Array, "iterations batch"]:
+    """All batches of an epoch, those that `sampled` gives one at a time, after one sort; `epoch` may be traced.
+
+    Raises ValueError unless B divides N.
+    """
+    if not 0 < batch <= size or size % batch:
+        raise ValueError(f"an epoch of whole batches has a multiple of them, got {size} examples in batches of {batch}")
+    ahead = jnp.arange(size // batch)
+    draws = jax.vmap(lambda i: with_replacement(key, epoch * (size // batch) + i, size, batch))(ahead)
+    consecutive = order(sampling, key, epoch, size).reshape(-1, batch)
+    return jnp.where(jnp.asarray(sampling.replace) > 0, draws, consecutive)

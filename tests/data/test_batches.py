@@ -73,6 +73,12 @@ def test_ways_are_data():
         np.testing.assert_array_equal(row, drawn(way, 6, 11, 4)[5])
 
 
+@pytest.mark.parametrize("way", batches.WAYS)
+def test_a_whole_epoch_is_its_batches(way):
+    found = jax.vmap(lambda epoch: batches.whole_epoch(batches.WAYS[way], KEY, epoch, 12, 4))(jnp.arange(2))
+    np.testing.assert_array_equal(found.reshape(6, 4), drawn(way, 6, 12, 4))
+
+
 @pytest.mark.parametrize("t", [0, 1, 70_001, 2**31 - 1])
 def test_places_are_exact_where_t_times_batch_overflows(t):
     found = batches.place(jnp.array(t, jnp.int32), 1437, 1000)
@@ -89,6 +95,8 @@ def test_full_batches_and_what_does_not_fit():
         batches.full(KEY, 0, 5, 4)
     with pytest.raises(ValueError, match="1 to all 5"):
         batches.reshuffled(KEY, 0, 5, 6)
+    with pytest.raises(ValueError, match="11 examples in batches of 4"):
+        batches.whole_epoch(batches.WAYS["reshuffled"], KEY, 0, 11, 4)
     with pytest.raises(ValueError, match="below 2\\^31"):
         batches.one_shuffle(KEY, 0, 2**20, 2**11)
 
