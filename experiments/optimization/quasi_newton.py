@@ -52,8 +52,9 @@ def skipped(r, batch, arm):
     return r.batches.skipped.sel(batch=batch, arm=arm, drop=True).mean("log10_rate", skipna=False)
 
 
-# Tolerances. Rounding, amplified by κ = 1000 in H and in H⁻¹: 1e-6. The recurrence of E‖E‖²: its estimate from 512
-XX Steps: nearest whole number.
+# Tolerances. Rounding, amplified by κ = 1000 in H and in H⁻¹: 1e-6. The recurrence of E‖E‖²: a mean over 2048 draws
+# of a skewed number scatters by some per cent, 5 % is about three standard errors of the mean over seeds. Steps:
+# nearest whole number.
 # A mean cosine of 0.05 would still be nearly conjugate.
 PREDICTIONS = (
     lab.Less(
