@@ -62,7 +62,8 @@ GRIEWANK = "Griewank & Walther, section 4.6"
 
 # Tolerances. Flat: over the range of widths (a factor of 50 in n) the ratio may change by a factor of 1.5 (0.1 in the
 # exponent). Numerical: nearer to n than to √n or to n^1.5. About three: two matrix products for each one of the loss,
-# but for the first layer, between 2 and 4.5. Chains of 8 to 64: nearer to this exponent than to the next half.
+# but for the first layer, between 2 and 4.5. Chains of 8 to 64: nearer to this exponent than to the next half. The same
+# gradient: a hundred roundings of float32; differences in it keep half the digits of a loss about as large.
 PREDICTIONS = (
     lab.Less(
         "at_most_five", "at every width a gradient takes less than five times its loss (log₁₀ of largest ratio over 5)",
@@ -105,6 +106,14 @@ PREDICTIONS = (
         lambda r: (bytes_(r, "backpropagation") - bytes_(r, "loss")).isel(depth=-1, drop=True), source=BACKPROP,
         margin=float(np.log10(2)),
     ),
+    lab.Equivalent(
+        "same_gradient", "all three ways give one gradient: recomputing to rounding (relative distance)",
+        lambda r: r.alike.recomputing, source="chain rule", within=1e-5,
+    ),
+    lab.Equivalent(
+        "differences_roughly", "and differences in float32 to one part in a hundred (relative distance)",
+        lambda r: r.alike.differences, source="formulas 2.3.3", within=0.01,
+    ),
     lab.Less(
         "forgetting_saves_memory", "computing activations again takes less memory than storing them (log₁₀, 64 layers)",
         lambda r: (bytes_(r, "recomputing") - bytes_(r, "backpropagation")).isel(depth=-1, drop=True), source=BACKPROP,
@@ -114,12 +123,13 @@ PREDICTIONS = (
 
 def draw(r):
     figure, axes = lab.figures.panels(4)
-    ratio = (10 ** slower(r.wide, "backpropagation")).assign_coords(width=parameters(r.wide).values.astype(int))
+    thousands = np.round(parameters(r.wide).values / 1000).astype(int)
+    ratio = (10 ** slower(r.wide, "backpropagation")).assign_coords(width=thousands)
     lab.figures.dots(axes[0], ratio.rename(width="n"), x="n")
     axes[0].axhline(3, color="black", linewidth=0.8, linestyle=":")
     axes[0].axhline(5, color="black", linewidth=0.8)
     title = "A gradient costs a few losses, whatever n (line: bound 5; dotted: 3)"
-    axes[0].set(title=title, xlabel="parameters n", ylabel="seconds of gradient / of loss", ylim=(0, 6))
+    axes[0].set(title=title, xlabel="parameters n, thousands", ylabel="seconds of gradient / of loss", ylim=(0, 6))
     n = parameters(r.small).values.astype(int)
     small = xr.concat([10 ** slower(r.small, what) for what in ("backpropagation", "differences")], "way")
     small = small.assign_coords(way=["backpropagation", "differences"], width=n).rename(width="n")
@@ -164,13 +174,14 @@ EXPERIMENT = lab.Experiment(
             },
             repeats=16,
         ),
+        "alike": lab.Study(trials.alike, {"depth": 8, "width": 16, "batch": 16}),
     },
     predictions=PREDICTIONS,
     draw=draw,
     presets={
         "quick": {
-            "wide.width": (64, 128), "small.width": (4, 8), "chain.depth": (4, 8), "wide.times": 1, "small.times": 5,
-            "chain.times": 1,
+            "seeds": 4, "wide.width": (64, 128), "small.width": (4, 8), "chain.depth": (4, 8), "wide.times": 1,
+            "small.times": 5, "chain.times": 1,
         },
         "full": {"wide.width": (512, 1024, 2048, 4096, 8192), "wide.batch": 1024, "small.width": (4, 16, 64, 128)},
     },

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from dlnotes import lab
 from dlnotes.data import images
-from dlnotes.maths.derivatives import numerical_gradient
+from dlnotes.maths.derivatives import numerical_gradient, relative_distance
 from dlnotes.nn.mlp import MLP, parameter_count
 
 
@@ -48,7 +49,7 @@ def mlp(key: Array, *, what: str, width: int, depth: int, batch: int, times: int
     return lambda params, x: run(params, x) | {"parameters": jnp.asarray(parameter_count(params))}, (params, x)
 
 
-def chain(key: Array, *, what: str, depth: int, width: int, batch: int, times: int):
+def chain_ways(depth: int) -> dict[str, Callable]:
     """Loss and gradient of h ← tanh(hWₗ), l = 1 … L, ½ mean h²; "recomputing" forgets every h on the way up.
 
     It computes hₗ again from the input for each layer on the way down: backpropagation without its stored activations.
@@ -77,8 +78,32 @@ def chain(key: Array, *, what: str, depth: int, width: int, batch: int, times: i
         slope = jax.grad(value)(up(params, x, depth))
         return jax.lax.fori_loop(0, depth, down, (slope, jnp.zeros_like(params)))[1]
 
-    computations = {"loss": loss, "backpropagation": jax.grad(loss), "recomputing": recomputing}
+    return {"loss": loss, "backpropagation": jax.grad(loss), "recomputing": recomputing}
+
+
+def chain_inputs(key: Array, depth: int, width: int, batch: int) -> tuple[Array, Array]:
+    """Weights [depth, width, width] of variance 1/width and inputs [batch, width]."""
     k_params, k_inputs = jax.random.split(key)
     params = jax.random.normal(k_params, (depth * width * width,)).reshape(depth, width, width) / jnp.sqrt(width)
-    x = jax.random.normal(k_inputs, (batch * width,)).reshape(batch, width)
-    return repeated(computations[what], times), (params, x)
+    return params, jax.random.normal(k_inputs, (batch * width,)).reshape(batch, width)
+
+
+def chain(key: Array, *, what: str, depth: int, width: int, batch: int, times: int):
+    """One of `chain_ways`, so many times."""
+    return repeated(chain_ways(depth)[what], times), chain_inputs(key, depth, width, batch)
+
+
+def alike(key: Array, *, depth: int, width: int, batch: int) -> lab.Trial:
+    """Relative distance of a chain's gradient by recomputing, and by differences, from that by backpropagation."""
+    ways = chain_ways(depth)
+
+    def finish(inputs):
+        params, x = inputs
+        exact = ways["backpropagation"](params, x)
+        differences = numerical_gradient(lambda p: ways["loss"](p, x), params, two_sided=False)
+        return {
+            "recomputing": relative_distance(ways["recomputing"](params, x), exact),
+            "differences": relative_distance(differences, exact),
+        }
+
+    return lab.Trial(lambda: chain_inputs(key, depth, width, batch), finish=finish)

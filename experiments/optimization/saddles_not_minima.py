@@ -195,7 +195,7 @@ def draw(r):
     found = last["count"].rename(count_0="index")
     mean = last.height.rename(height_0="index") / found.where(found > 0)
     lab.figures.dots(axes[2], mean.sel(index=slice(0, n[-1])), x="index")
-    title = f"High critical points have many ways down ({n[-1]} dimensions)"
+    title = f"High critical points have many ways down ({n[-1]:g} dimensions; not finite: none found)"
     axes[2].set(title=title, xlabel="index: ways down", ylabel="mean height f of a seed's points")
     named = r.escape.steps.rename(steps_0="solver").assign_coords(solver=list(trials.METHODS)).sel(rotated="rotated")
     lab.figures.dots(axes[3], named, x="curvature", hue="solver", log="xy")
