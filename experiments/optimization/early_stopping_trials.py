@@ -25,9 +25,10 @@ TWICE = (
 
 
 class Overfitting(NamedTuple):
-    """A network while it trains, the longest gradient so far, the same until it would have been stopped."""
+    """A network while it trains, and at first; the longest gradient so far, and until the best parameters."""
 
     params: Any
+    first: Any
     stopping: early_stopping.EarlyStoppingState
     longest: Array
     until_best: Array
@@ -125,13 +126,13 @@ def optimism(key: Array, errors: Array) -> Array:
     """
     truth = errors.mean(1)
 
-    def once(key):
-        order = jax.random.permutation(key, errors.shape[1])
+    def once(i):
+        order = jax.random.permutation(jax.random.fold_in(key, i), errors.shape[1])
         curves = jnp.stack([errors[:, order[:size]].mean(1) for size in VALIDATION])
         chosen = jnp.argmin(curves, axis=1)
         return truth[chosen], jnp.min(curves, axis=1)
 
-    there, seen = jax.lax.map(once, jax.random.split(key, SETS))
+    there, seen = jax.lax.map(once, jnp.arange(SETS))
     return there.mean(0) / seen.mean(0) - 1.0
 
 
@@ -153,13 +154,13 @@ def network(
     def loss(params, x, y):
         return optax.softmax_cross_entropy_with_integer_labels(net.apply(params, x), y).mean()
 
-    def begin(k):
-        params = net.init(k, x[:2])
+    def begin(i):
+        params = net.init(jax.random.fold_in(k_init, i), x[:2])
         zero = jnp.zeros((), x.dtype)
-        return Overfitting(params, early_stopping.init(params), zero, zero)
+        return Overfitting(params, params, early_stopping.init(params), zero, zero)
 
     def start():
-        return jax.vmap(begin)(jax.random.split(k_init, 2))
+        return jax.tree.map(lambda *two: jnp.stack(two), begin(0), begin(1))
 
     def one(state, t):
         value = loss(state.params, x[examples:], y[examples:])
@@ -169,14 +170,15 @@ def network(
         until_best = jnp.where(stopping.best_count == t, state.longest, state.until_best)
         longest = jnp.maximum(state.longest, jnp.asarray(optax.tree.norm(gradient)))
         params = jax.tree.map(lambda p, g: p - rate.astype(p.dtype) * g, state.params, gradient)
-        return Overfitting(params, stopping, longest, until_best), {"training_loss": training, "validation_loss": value}
+        new = Overfitting(params, state.first, stopping, longest, until_best)
+        return new, {"training_loss": training, "validation_loss": value}
 
     def finish(state):
         test = (jnp.asarray(data.test_images), jnp.asarray(data.test_labels))
         stopped = state.stopping.params
         answers = jax.vmap(lambda params: jnp.argmax(net.apply(params, test[0]), axis=1))
-        first = jax.vmap(lambda params: ravel_pytree(params)[0])
-        away = [jnp.linalg.norm(first(params) - first(start().params), axis=1) for params in (stopped, state.params)]
+        flat = jax.vmap(lambda params: ravel_pytree(params)[0])
+        away = [jnp.linalg.norm(flat(params) - flat(state.first), axis=1) for params in (stopped, state.params)]
         named = answers(stopped)
         return {
             "stopped_loss": jax.vmap(loss, (0, None, None))(stopped, *test),
