@@ -13,10 +13,15 @@ log epochs is fitted from epoch 16 on; with constant rates, from a start at the 
 mean over the second half, and its slope is that over the rate.
 
 Softmax regression on 1408 digits, penalty 0.1, batches of 32, falling rates: the squared distance of the weights to the
-minimum (by SciPy), after 60 epochs. A network with two layers of 32 ReLUs on them, constant rates: the training
-loss (nats, whole set) after each of 20 epochs, and the test error. A loss that is not finite or above log 10, that of
+minimum (by SciPy), after 60 epochs. A network with two layers of 32 ReLUs on them, constant rates: the training loss
+(nats, whole set) after each of 20 epochs, and the test error. A loss that is not finite or above log 10, that of
 knowing nothing, counts as that. Each way is shown at its own best rate: the lowest mean over seeds of the measure in
 question.
+
+After a first standard run, of 16 seeds, the noise of single runs left six predictions open. Since then there are 32
+seeds, least squares is averaged over 8 orders for each problem, the end of training is the last quarter of its epochs
+and no longer the last alone, and the grid has two smaller rates, as the smallest had been the sorted batches' best. The
+predictions are as they were.
 """
 
 import numpy as np
@@ -77,15 +82,19 @@ def throughout(r, way):
     return best(training(r, way).mean("step"))
 
 
+def ending(values):
+    """The mean over the last quarter of the epochs."""
+    return values.isel(step=slice(-max(values.sizes["step"] // 4, 1), None)).mean("step", skipna=False)
+
+
 def at_end(r, way):
-    return best(training(r, way).isel(step=-1, drop=True))
+    return best(ending(training(r, way)))
 
 
 def test_error(r, way):
     """At the rate with the lowest training loss at the end."""
-    last = training(r, way).isel(step=-1, drop=True)
-    rate = int(last.mean("seed").values.argmin())
-    return r.network.test_error.sel(way=way, drop=True).isel(step=-1, log10_rate=rate, drop=True)
+    rate = int(ending(training(r, way)).mean("seed").values.argmin())
+    return ending(r.network.test_error.sel(way=way, drop=True).isel(log10_rate=rate, drop=True))
 
 
 CS182, EE147 = "cs182 3.4.3", "ee147 Normalization"
@@ -191,7 +200,7 @@ def draw(r):
     axes[4].set(title="Network: all rates, mean over epochs", xlabel="log₁₀ of the learning rate", ylabel="nats")
     errors = xr.concat([test_error(r, way) for way in WAYS], "way").assign_coords(way=list(WAYS))
     lab.figures.dots(axes[5], 100 * errors, x="way")
-    axes[5].set(title="Network: test error after the last epoch", xlabel="", ylabel="% of 360 digits")
+    axes[5].set(title="Network: test error in the last quarter of the epochs", xlabel="", ylabel="% of 360 digits")
     return figure
 
 
@@ -202,7 +211,7 @@ EXPERIMENT = lab.Experiment(
     studies={
         "least_squares": lab.Study(
             trials.least_squares,
-            {"way": trials.WAYS, "rate": RATES, "examples": 64, "features": 4, "epochs": 256},
+            {"way": trials.WAYS, "rate": RATES, "examples": 64, "features": 4, "orders": 8, "epochs": 256},
             dims={"excess": ("epoch",)},
         ),
         "convex": lab.Study(
@@ -213,16 +222,17 @@ EXPERIMENT = lab.Experiment(
         ),
         "network": lab.Study(
             trials.network,
-            {"way": WAYS, "log10_rate": (-1.5, -1.0, -0.5, 0.0), "penalty": 0.1, "examples": 1408, "width": 32,
-             "batch": 32, "epochs": 20, "dataset": "digits"},
+            {"way": WAYS, "log10_rate": (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0), "penalty": 0.1, "examples": 1408,
+             "width": 32, "batch": 32, "epochs": 20, "dataset": "digits"},
             data=trials.digits,
         ),
     },
     predictions=PREDICTIONS,
     draw=draw,
     presets={
+        "standard": {"seeds": 32},
         "quick": {
-            "seeds": 4, "least_squares.epochs": 48, "convex.examples": 320, "network.examples": 320,
+            "seeds": 4, "orders": 2, "least_squares.epochs": 48, "convex.examples": 320, "network.examples": 320,
             "convex.epochs": 6, "width": 8, "network.epochs": 3,
         },
         "full": {

@@ -91,10 +91,13 @@ def minimum(x: np.ndarray, labels: np.ndarray, penalty: float) -> np.ndarray:
     return found.x.reshape(x.shape[1], 10).astype(np.float32)
 
 
-def least_squares(key: Array, *, way: Way, rate: Rate, examples: int, features: int, epochs: int) -> lab.Trial:
+def least_squares(
+    key: Array, *, way: Way, rate: Rate, examples: int, features: int, orders: int, epochs: int
+) -> lab.Trial:
     """½ mean (xᵢᵀθ − yᵢ)², one example at a time; excess over the minimum at the end of every epoch.
 
-    The state is the distance δ to the minimum, from which constant rates start.
+    The mean over several runs on the same problem, in other orders. The state is the distance δ to the minimum, from
+    which constant rates start.
     """
     k_x, k_noise, k_start, k_batches = lab.streams(key, "x", "noise", "start", "batches")
     x = jax.random.normal(k_x, (examples * features,)).reshape(examples, features)
@@ -109,14 +112,16 @@ def least_squares(key: Array, *, way: Way, rate: Rate, examples: int, features: 
         gradient = x[i] * (x[i] @ delta - residual[i])
         return (delta - rate.at(t, smallest, largest) * gradient, t + 1), None
 
-    def epoch(carry, number):
-        rows = batches.whole_epoch(way.sampling, k_batches, number, examples, 1)[:, 0]
-        carry = jax.lax.scan(update, carry, rows)[0]
-        return carry, 0.5 * carry[0] @ hessian @ carry[0]
+    def run(key, start):
+        def epoch(carry, number):
+            rows = batches.whole_epoch(way.sampling, key, number, examples, 1)[:, 0]
+            carry = jax.lax.scan(update, carry, rows)[0]
+            return carry, 0.5 * carry[0] @ hessian @ carry[0]
+
+        return jax.lax.scan(epoch, (start, jnp.zeros(())), jnp.arange(epochs))[1]
 
     def finish(start):
-        excess = jax.lax.scan(epoch, (start, jnp.zeros(())), jnp.arange(epochs))[1]
-        return {"excess": excess}
+        return {"excess": jax.vmap(run, (0, None))(jax.random.split(k_batches, orders), start).mean(0)}
 
     start = jnp.where(rate.decay > 0, jax.random.normal(k_start, (features,)), 0.0)
     return lab.Trial(lambda: start, finish=finish)
