@@ -10,19 +10,19 @@ import shutil
 import sys
 from pathlib import Path
 
-from dlnotes.lab.discover import HEADLINE
+from dlnotes.lab.discover import find_all
 from dlnotes.lab.verdicts import Verdict, adjust
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "benchmarks" / "results"
 BEGIN = "<!-- verdicts: written by `python tools/readme.py` from benchmarks/results -->\n"
 END = "<!-- end of verdicts -->\n"
-FIGURE_OF = HEADLINE[0]
+FIGURES = {"optimization/paths": "Nine optimizers on four functions", "initialization/xavier_vs_he": "Every seed"}
 
 
 def keep(runs: Path) -> None:
-    """Copy manifest, verdict and figure of each finished standard run of a headline experiment."""
-    for name in HEADLINE:
+    """Copy manifest and verdicts of each finished standard run, and the figures that the README shows."""
+    for name in (entry.name for entry in find_all()):
         for manifest in sorted((runs / name).glob("standard-*/manifest.json")):
             about = json.loads(manifest.read_text())
             device = f"{about['device']['platform']}-{about['device']['count']}"
@@ -30,14 +30,18 @@ def keep(runs: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for file in ("manifest.json", "verdict.json"):
                 shutil.copy(manifest.with_name(file), folder / file)
-            if name == FIGURE_OF:
+            if name in FIGURES:
                 shutil.copy(manifest.with_name("figure.svg"), folder / "figure.svg")
 
 
+def runs_of(name: str) -> list[Path]:
+    """The folders of the kept runs of an experiment."""
+    return [path.parent for path in KEPT.glob(f"*/*/{name}/manifest.json")]
+
+
 def newest(name: str) -> Path:
-    """The folder of the newest kept run of an experiment."""
-    found = [path.parent for path in KEPT.glob(f"*/*/{name}/manifest.json")]
-    return max(found, key=lambda folder: json.loads((folder / "manifest.json").read_text())["ended"])
+    """The folder of the newest of them."""
+    return max(runs_of(name), key=lambda folder: json.loads((folder / "manifest.json").read_text())["ended"])
 
 
 def number(value: float) -> str:
@@ -59,8 +63,9 @@ SHOWN = {  # what a newcomer looks for first; every verdict is in benchmarks/res
 
 
 def judged() -> dict[str, tuple[Verdict, ...]]:
-    """The kept verdicts of the headline experiments, Holm's correction over all of them."""
-    stored = {name: json.loads((newest(name) / "verdict.json").read_text())["predictions"] for name in HEADLINE}
+    """The kept verdicts of all experiments, Holm's correction over all of them."""
+    names = [entry.name for entry in find_all() if runs_of(entry.name)]
+    stored = {name: json.loads((newest(name) / "verdict.json").read_text())["predictions"] for name in names}
     verdicts = iter(adjust([Verdict.from_dict(row) for rows in stored.values() for row in rows]))
     return {name: tuple(next(verdicts) for _ in rows) for name, rows in stored.items()}
 
@@ -88,15 +93,16 @@ def ran(name: str) -> str:
 
 
 def table() -> str:
-    """For the README: the verdicts a newcomer looks for first, and a figure."""
+    """For the README: the verdicts a newcomer looks for first, and figures."""
     found = judged()
     everything = [verdict for verdicts in found.values() for verdict in verdicts]
     lines = [
         f"{len(everything)} predictions: {counts(everything)} ([all of them](benchmarks/results/README.md)); some:"
     ]
-    some = [v for name, ids in SHOWN.items() for wanted in ids for v in found[name] if v.id == wanted]
-    figure = newest(FIGURE_OF).relative_to(ROOT) / "figure.svg"
-    return "\n".join([*lines, "", *rows(some), "", f"![Every seed of {FIGURE_OF}]({figure})", "", ""])
+    some = [v for name, ids in SHOWN.items() for wanted in ids for v in found.get(name, ()) if v.id == wanted]
+    shown = {name: newest(name).relative_to(ROOT) / "figure.svg" for name in FIGURES if name in found}
+    figures = [f"![{FIGURES[name]}: {name}]({figure})" for name, figure in shown.items()]
+    return "\n".join([*lines, "", *rows(some), "", *figures, "", ""])
 
 
 def everything() -> str:
