@@ -1,4 +1,4 @@
-"""A network trained to one and the same loss, and how curved the loss is there: what `momentum_flat_minima` measures."""
+"""A network trained to one and the same loss, and how curved the loss is there: for `momentum_flat_minima`."""
 
 from typing import Any, NamedTuple
 
@@ -28,8 +28,8 @@ class Frozen(NamedTuple):
 
 
 def training(
-    key: Array, data: images.Images, *, momentum: Array, effective_rate: Array, target: Array, batch: int, examples: int,
-    width: int, steps: int, check: int, dataset: str = "digits",
+    key: Array, data: images.Images, *, momentum: Array, effective_rate: Array, target: Array, batch: int,
+    examples: int, width: int, steps: int, check: int, dataset: str = "digits",
 ) -> lab.Trial:  # fmt: skip
     """A ReLU network on a random sample of digits until its loss is `target`, looked at every `check` steps.
 

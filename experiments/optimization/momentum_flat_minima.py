@@ -11,7 +11,8 @@ at the same *effective* rate ε/(1 − α), that of the steps in the long run; "
 test loss. Batches are of 16, or of all 128. To rescale a layer is to multiply what leads into its units by 16 and to
 divide what leads out of them: the function stays.
 
-A pilot on two other seeds set the sizes and the rates at which every run arrives; predictions were not changed by it.
+A pilot on two other seeds set the sizes and the rates at which every run arrives. After the first standard run the
+smallest rate of the large batches was left out, which took half of the time; no prediction was changed.
 """
 
 import flat_minima_trials as trials
@@ -55,9 +56,9 @@ def rank_correlation(a, b):
         x, y = x.ravel(), y.ravel()
         return stats.spearmanr(x, y).statistic if np.isfinite(x + y).all() else np.nan
 
-    over = [list(a.dims[i] for i in range(a.ndim) if a.dims[i] != "seed")] * 2
-    a, b = (array.transpose("seed", *over[0]) for array in xr.broadcast(a, b))
-    return xr.apply_ufunc(one, a, b, input_core_dims=over, vectorize=True)
+    a, b = xr.broadcast(a, b)
+    runs = [dim for dim in a.dims if dim != "seed"]
+    return xr.apply_ufunc(one, a, b, input_core_dims=[runs, runs], vectorize=True)
 
 
 def same_nominal(study):
@@ -146,9 +147,12 @@ NAMES = {DESCENT: "descent", MOMENTUM: "momentum 0.9"}
 def draw(r):
     """Sharpness against the rate with small batches and without; test loss against sharpness; rescaling."""
     figure, axes = lab.figures.panels(4)
-    titles = {"small": "Batches of 16: momentum changes nothing …", "whole": "… all at once: it ends sharper"}
+    titles = {
+        "small": "Batches of 16: momentum ends no flatter, at large rates sharper",
+        "whole": "All at once: at large rates descent is flattened, momentum is not",
+    }
     for ax, (name, title) in zip(axes, titles.items(), strict=False):
-        sharp = reached(r[name] if isinstance(r, dict) else getattr(r, name), "sharpness")
+        sharp = reached(getattr(r, name), "sharpness")
         lab.figures.dots(ax, sharp, x="effective_rate", hue="momentum", labels=NAMES, log="xy")
         ax.set(title=title, xlabel="effective rate ε/(1 − α)", ylabel="sharpness at the end")
     for i, arm in enumerate((DESCENT, MOMENTUM)):
@@ -161,7 +165,7 @@ def draw(r):
     labels = {"sharpness": "as trained", "rescaled_sharpness": "a layer rescaled"}
     lab.figures.dots(axes[3], sharp, x="effective_rate", hue="network", labels=labels, log="xy",
                      colors=("black", lab.figures.PALETTE[4]))  # fmt: skip
-    axes[3].set(title="The same function can be as sharp as you like", xlabel="effective rate", ylabel="sharpness")
+    axes[3].set(title="The same function can be as sharp as one likes", xlabel="effective rate", ylabel="sharpness")
     return figure
 
 
@@ -174,7 +178,7 @@ EXPERIMENT = lab.Experiment(
         "small": lab.Study(
             trials.training,
             SETTINGS | {
-                "effective_rate": tuple(10.0**e for e in (-1.75, -1.5, -1.25, -1.0, -0.75)),
+                "effective_rate": (0.018, 0.032, 0.056, 0.1, 0.18),
                 "batch": 16, "steps": 6000, "check": 4,
             },
             data=images.load,
@@ -182,8 +186,8 @@ EXPERIMENT = lab.Experiment(
         "whole": lab.Study(
             trials.training,
             SETTINGS | {
-                "effective_rate": tuple(10.0**e for e in (-1.5, -1.25, -1.0, -0.75, -0.5)),
-                "batch": 128, "steps": 3500, "check": 1,
+                "effective_rate": (0.056, 0.1, 0.18, 0.32),
+                "batch": 128, "steps": 2200, "check": 1,
             },
             data=images.load,
         ),
@@ -193,7 +197,7 @@ EXPERIMENT = lab.Experiment(
     presets={
         "quick": {
             "seeds": 2, "small.steps": 800, "whole.steps": 300, "small.target": 0.5, "whole.target": 0.5,
-            "small.effective_rate": (10.0**-1.75, 10.0**-0.75), "whole.effective_rate": (10.0**-0.75, 10.0**-0.5),
+            "small.effective_rate": (0.018, 0.18), "whole.effective_rate": (0.18, 0.32),
         },
         "full": {
             "seeds": 32, "small.examples": 1000, "whole.examples": 1000, "whole.batch": 1000, "small.steps": 40_000,
