@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from dlnotes import lab
@@ -9,7 +10,7 @@ from dlnotes.classical import ridge
 from dlnotes.maths import estimators
 from dlnotes.maths.polynomials import legendre
 
-POINTS = (jnp.arange(100) + 0.5) / 50 - 1  # where fits are compared with the truth: evenly between −1 and 1
+POINTS = (np.arange(100) + 0.5) / 50 - 1  # where fits are compared with the truth: evenly between −1 and 1
 STRENGTHS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
@@ -31,7 +32,7 @@ def least_squares(x: Array, y: Array, degree: Array, highest: int) -> tuple[Arra
     return tuple(ridge.predict(fitted, legendre(at, highest) * kept[None])[:, 0] for at in (POINTS, x))
 
 
-def averaged(predictions: Array, truth: Array) -> lab.Measures:
+def averaged(predictions: Array, truth: Array) -> dict[str, Array]:
     """Bias², variance and error, mean over the points; bias² without what comes from too few data sets.
 
     `identity` is |bias² + variance − error|/error before that correction.
@@ -89,7 +90,7 @@ def more_data(
 
 
 def regimes(key: Array, *, degree: Array, noise: Array, planted: int, n: int, sets: int, highest: int) -> lab.Trial:
-    """A truth of degree `planted`, of mean square 1, a share alike in each degree; fits of another, with L2 penalties."""
+    """Fits of one degree, with L2 penalties, to a truth of degree `planted`: of mean square 1, alike in each degree."""
     k_signs, k_sets = lab.streams(key, "signs", "sets")
     j = jnp.arange(planted + 1)
     weights = jax.random.rademacher(k_signs, (planted + 1,)) * jnp.sqrt((2 * j + 1) / (planted + 1))
@@ -105,6 +106,6 @@ def regimes(key: Array, *, degree: Array, noise: Array, planted: int, n: int, se
     def finish(_):
         x, xi = (flat.reshape(sets, n) for flat in inputs_and_noise(k_sets, sets * n))
         fits = jax.vmap(fit)(x, legendre(x, planted) @ weights + noise * xi)
-        return jax.vmap(averaged, in_axes=(1, None))(fits, legendre(POINTS, planted) @ weights)
+        return jax.vmap(averaged, in_axes=(1, None))(fits, legendre(jnp.asarray(POINTS), planted) @ weights)
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
