@@ -26,20 +26,31 @@ def inputs_and_noise(key: Array, count: int) -> tuple[Array, Array]:
 
 
 def least_squares(x: Array, y: Array, degree: Array, highest: int) -> tuple[Array, Array]:
-    """The polynomial of this degree nearest to (x, y), at POINTS and at x; higher columns are 0 and so get weight 0."""
-    kept = jnp.arange(highest + 1) <= degree
-    fitted = ridge.fit(legendre(x, highest) * kept[None], y[:, None], intercept=False)
-    return tuple(ridge.predict(fitted, legendre(at, highest) * kept[None])[:, 0] for at in (POINTS, x))
+    """The polynomials of this degree nearest to each column of y, at POINTS and at x; columns are data and no noise.
 
-
-def averaged(predictions: Array, truth: Array) -> dict[str, Array]:
-    """Bias², variance and error, mean over the points; bias² without what comes from too few data sets.
-
-    `identity` is |bias² + variance − error|/error before that correction.
+    Features of higher degrees are 0 and so get weight 0.
     """
-    bias_squared, variance, error = (part.mean() for part in estimators.bias_variance(predictions, truth))
+    kept = jnp.arange(highest + 1) <= degree
+    fitted = ridge.fit(legendre(x, highest) * kept[None], y, intercept=False)
+    return tuple(ridge.predict(fitted, legendre(at, highest) * kept[None]) for at in (jnp.asarray(POINTS), x))
+
+
+def with_and_without(quiet: Array, noise: Array) -> Array:
+    """Two columns: values with noise, and without."""
+    return jnp.stack([quiet + noise, quiet], axis=-1)
+
+
+def averaged(fits: Array, truth: Array) -> dict[str, Array]:
+    """Bias², variance and error, mean over the points; `fits` [sets, points, 2] are to values with and without noise.
+
+    Both have the same mean over data sets, as fits are linear in the values, but without noise it is known far better:
+    bias² is measured there, less variance/(sets − 1), which the mean of so many adds to it. `identity` is
+    |bias² + variance − error|/error of the fits to noise, all three measured on them.
+    """
+    noisy, quiet = (estimators.bias_variance(fits[..., column], truth) for column in (0, 1))
+    bias_squared, variance, error = (part.mean() for part in noisy)
     return {
-        "bias_squared": bias_squared - variance / (len(predictions) - 1),
+        "bias_squared": quiet.bias_squared.mean() - quiet.variance.mean() / (len(fits) - 1),
         "variance": variance,
         "error": error,
         "identity": abs(bias_squared + variance - error) / error,
@@ -54,12 +65,12 @@ def degrees(
     def finish(_):
         x, xi = (flat.reshape(sets, n) for flat in inputs_and_noise(key, sets * n))
         x = jnp.where(inputs > 0, x[:1], x)
-        fits, at_inputs = jax.vmap(lambda x, y: least_squares(x, y, degree, highest))(x, wave(x) + noise * xi)
+        y = with_and_without(wave(x), noise * xi)
+        fits, at_inputs = jax.vmap(lambda x, y: least_squares(x, y, degree, highest))(x, y)
         law = noise**2 * (degree + 1) / n
         return averaged(fits, wave(POINTS)) | {
-            "train_error": jnp.square(at_inputs - wave(x) - noise * xi).mean(),
-            "variance_over_law": jnp.var(at_inputs, axis=0).mean() * sets / (sets - 1) / law,
-            "fits": fits[:shown],
+            "variance_over_law": jnp.var(at_inputs[..., 0], axis=0).mean() * sets / (sets - 1) / law,
+            "fits": fits[:shown, :, 0],
         }
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
@@ -78,7 +89,7 @@ def more_data(
 
     def one(key):
         x, xi = inputs_and_noise(key, counts[-1])
-        y = wave(x) + noise * xi
+        y = with_and_without(wave(x), noise * xi)
         return jnp.stack([least_squares(x[:n], y[:n], degree, highest)[0] for n in counts])
 
     def finish(_):
@@ -100,12 +111,12 @@ def regimes(key: Array, *, degree: Array, noise: Array, planted: int, n: int, se
         return legendre(x, highest)[:, 1:] * kept[None]
 
     def fit(x, y):
-        path = ridge.fit(features(x), y[:, None], jnp.asarray(STRENGTHS))  # the intercept is not penalized
-        return ridge.predict(path, features(POINTS))[..., 0]
+        path = ridge.fit(features(x), y, jnp.asarray(STRENGTHS))  # the intercept is not penalized
+        return ridge.predict(path, features(jnp.asarray(POINTS)))
 
     def finish(_):
         x, xi = (flat.reshape(sets, n) for flat in inputs_and_noise(k_sets, sets * n))
-        fits = jax.vmap(fit)(x, legendre(x, planted) @ weights + noise * xi)
+        fits = jax.vmap(fit)(x, with_and_without(legendre(x, planted) @ weights, noise * xi))
         return jax.vmap(averaged, in_axes=(1, None))(fits, legendre(jnp.asarray(POINTS), planted) @ weights)
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
