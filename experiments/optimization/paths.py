@@ -15,11 +15,13 @@ To turn a function is to turn start and function alike, here by 30° or 90°; pa
 "turn back" is a step at over 90° to the one before it. Both are counted until the height is a thousandth. In the figure
 all steps take equally long, and it stands still under the pointer.
 
-After first runs the design was changed, no prediction: the grid of rates is eight times as fine, as descent's best rate
-on the bowl lay between two of it, and it turns back most there; rates that climb are left out, as RMSProp's first step
-had been 30 long; a line search's c₂ is 0.4, as conjugate gradients need less than ½; and as it may branch on the last
-digit, turned paths are compared over 3 steps in place of 20, and "the same way" leaves the bowl out: on an exact
-quadratic the cubic that the search fits is 0/0, and rounding decides (seen in the last panel).
+After several first runs the design was changed, no prediction: the grid of rates is eight times as fine, as descent's
+best rate on the bowl lay between two of it, and it turns back most there; rates that climb are left out, as RMSProp's
+first step had been 30 long; a line search's c₂ is 0.4, as conjugate gradients need less than ½; turned paths are
+compared over 3 steps in place of 20, as a line search may branch on the last digit, and "the same way" leaves the bowl
+out, where one seed in sixteen still does (last panel; we think the cubic that the search fits to a quadratic is 0/0).
+Some verdicts hang on the grid: on the coarse one, zig-zags, straightness of the adaptive methods and momentum's speed
+had been refuted, and Nesterov's lesser overshoot supported. Read small effects here accordingly.
 """
 
 import numpy as np

@@ -34,11 +34,13 @@ def gap(results):
 
 
 def draw(results):
-    figure, axes = lab.figures.panels(2)
+    figure, axes = lab.figures.panels(3)
     lab.figures.seeds(axes[0], results.training.loss, hue="gain", log="y")
     axes[0].set_title("{arm} goes on where plain stops")
     lab.figures.dots(axes[1], results.training.loss.isel(step=-1), x="gain")
     axes[1].set_title("Where each seed ended")
+    lab.figures.trajectory(axes[2], [[1.0, 1.0], [0.2, 0.6], [0.5, 0.1], [0.0, 0.0]], "black", "{arm}")
+    axes[2].set(title="Its way", xlim=(0, 1.2), ylim=(0, 1.2))
     return figure
 
 
