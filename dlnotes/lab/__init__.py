@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlnotes.lab import figures as figures
+    from dlnotes.lab.effects import at_best as at_best
+    from dlnotes.lab.effects import exponent as exponent
+    from dlnotes.lab.effects import slope as slope
     from dlnotes.lab.engine import run as run
     from dlnotes.lab.experiment import Cost as Cost
     from dlnotes.lab.experiment import Experiment as Experiment
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from dlnotes.lab.trial import supervised as supervised
 
 HOMES = {
+    "effects": ("at_best", "exponent", "slope"),
     "experiment": ("Cost", "Experiment", "Study"),
     "predictions": ("Equivalent", "Greater", "Less"),
     "results": ("Results",),
