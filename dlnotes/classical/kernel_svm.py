@@ -40,23 +40,24 @@ def fit(
     x: Float[Array, "examples features"],
     signs: Float[Array, " examples"],
     kernel: Kernel,
-    strength: Float[Array, ""] | float = 1.0,
+    strength: Float[Array, "*examples"] | float = 1.0,
     *,
     tol: Float[Array, ""] | float = 1e-3,
     max_steps: Int[Array, ""] | int = 100_000,
 ) -> KernelSVM:
     """max Σαᵢ − ½Σᵢⱼ αᵢαⱼyᵢyⱼk(xᵢ, xⱼ), 0 ≤ αᵢ ≤ C, Σαᵢyᵢ = 0: the dual of ½‖w‖² + C·Σ hinge.
 
-    `signs` are −1 or 1, `strength` is C. Each step moves the pair that violates the optimality conditions most (second
-    order choice) to its best point, until no violation exceeds `tol`: the rule of LIBSVM, whose solution this is. Keeps
-    the n × n kernel matrix. Source: dlbook 1.4.5; Fan, Chen & Lin 2005.
+    `signs` are −1 or 1, `strength` is C, one for all or one for each example: 0 leaves it out. Each step moves the pair
+    that violates the optimality conditions most (second order choice) to its best point, until no violation exceeds
+    `tol`: the rule of LIBSVM, whose solution this is. Keeps the n × n kernel matrix. Source: dlbook 1.4.5; Fan, Chen &
+    Lin 2005.
     """
     if x.ndim != 2 or signs.shape != x.shape[:1]:
         raise ValueError(f"x [examples, features] and a sign for each are wanted, got {x.shape} and {signs.shape}")
     gram = kernel(x, x)
     diagonal = jnp.diag(gram)
     y = signs.astype(gram.dtype)
-    c = jnp.asarray(strength, gram.dtype)
+    c = jnp.broadcast_to(jnp.asarray(strength, gram.dtype), y.shape)
     tiny = jnp.asarray(1e-12, gram.dtype)
 
     def violation(alpha: Array, slope: Array) -> tuple[Array, Array, Array, Array]:
@@ -78,8 +79,8 @@ def fit(
         curvature = jnp.maximum(diagonal[i] + diagonal - 2 * gram[i], tiny)
         j = jnp.where(gap > 0, gap**2 / curvature, -jnp.inf).argmax()
         move = gap[j] / curvature[j]  # along yᵢ for i and against yⱼ for j, so that Σαy stays
-        room_i = jnp.where(y[i] > 0, c - alpha[i], alpha[i])
-        room_j = jnp.where(y[j] > 0, alpha[j], c - alpha[j])
+        room_i = jnp.where(y[i] > 0, c[i] - alpha[i], alpha[i])
+        room_j = jnp.where(y[j] > 0, alpha[j], c[j] - alpha[j])
         move = jnp.minimum(move, jnp.minimum(room_i, room_j))
         alpha = jnp.clip(alpha.at[i].add(y[i] * move).at[j].add(-y[j] * move), 0.0, c)
         return alpha, slope + move * y * (gram[i] - gram[j]), steps + 1
@@ -101,6 +102,12 @@ def decision(model: KernelSVM, kernel: Kernel, x: Float[Array, "examples feature
 def predict(model: KernelSVM, kernel: Kernel, x: Float[Array, "examples features"]) -> Float[Array, " examples"]:
     """The sign of the decision, −1 or 1."""
     return jnp.where(decision(model, kernel, x) > 0, 1.0, -1.0)
+
+
+def sparse(model: KernelSVM) -> KernelSVM:
+    """The same decision from the support vectors alone, as many kernels; outside jit, as their number is data."""
+    kept = support(model)
+    return model._replace(x=model.x[kept], coefficients=model.coefficients[kept])
 
 
 def support(model: KernelSVM) -> Bool[Array, " examples"]:

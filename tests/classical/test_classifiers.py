@@ -104,3 +104,24 @@ def test_a_perceptron_never_settles_on_exclusive_or():
     faster = perceptron.fit(x, signs, 500, 3.0)
     np.testing.assert_array_equal(faster.mistakes, model.mistakes)
     np.testing.assert_allclose(faster.weights, 3 * model.weights)
+
+
+def test_each_example_may_have_its_own_strength(float64, pair):
+    x, signs = pair
+    kernel, strength = kernel_svm.gaussian(0.1), np.where(np.arange(len(x)) < 80, 2.0, 0.0)
+    strength[:20] = 0.5
+    mine = kernel_svm.fit(jnp.asarray(x), jnp.asarray(signs), kernel, jnp.asarray(strength), tol=1e-6)
+    theirs = SVC(gamma=0.1, tol=1e-6).fit(x[:80], signs[:80], sample_weight=strength[:80])
+    assert mine.converged
+    found = kernel_svm.decision(mine, kernel, jnp.asarray(x))
+    np.testing.assert_allclose(found, theirs.decision_function(x), atol=1e-4)
+
+
+def test_support_vectors_alone_decide_alike(float64, pair):
+    x, signs = pair
+    kernel = kernel_svm.gaussian(0.1)
+    model = kernel_svm.fit(jnp.asarray(x), jnp.asarray(signs), kernel)
+    alone = kernel_svm.sparse(model)
+    assert len(alone.x) == kernel_svm.support(model).sum() < len(x)
+    decisions = (kernel_svm.decision(each, kernel, jnp.asarray(x)) for each in (alone, model))
+    np.testing.assert_allclose(*decisions, atol=1e-12)
