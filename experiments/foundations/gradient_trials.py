@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 from dlnotes import lab
 from dlnotes.data import images
 from dlnotes.maths.derivatives import numerical_gradient, relative_distance
+from dlnotes.nn.mlp import parameter_count
 
 PIXELS = 4  # on a side: means of 2 × 2 pixels
 LEAVES = ("first", "second")
@@ -46,6 +47,11 @@ def problem(key: Array, data: images.Images, width: int, examples: int) -> tuple
     return params, loss
 
 
+def all_at_once(loss: Callable, params: dict, *step: Array, two_sided: bool = True) -> dict:
+    """The numerical gradient, all entries side by side: there are few."""
+    return numerical_gradient(loss, params, *step, two_sided=two_sided, batch=parameter_count(params))
+
+
 def order(
     key: Array, data: images.Images, *, log10_step: Array, width: int, examples: int, dataset: str = "digits"
 ) -> lab.Trial:
@@ -54,7 +60,7 @@ def order(
 
     def error(loss, dtype, two_sided):
         here = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-        differences = numerical_gradient(loss, here, 10.0**log10_step, two_sided=two_sided)
+        differences = all_at_once(loss, here, 10.0**log10_step, two_sided=two_sided)
         exact = jax.grad(loss)(jax.tree.map(lambda leaf: leaf.astype(jnp.float64), here))
         return relative_distance(jax.tree.map(lambda leaf: leaf.astype(jnp.float64), differences), exact)
 
@@ -81,7 +87,7 @@ def with_fresh_masks(loss: Callable, params: dict, key: Array, step: float) -> d
         ahead, back = jax.random.split(jax.random.fold_in(key, i))
         return (loss(restore(x.at[i].add(step)), ahead) - loss(restore(x.at[i].add(-step)), back)) / (2 * step)
 
-    return restore(jax.lax.map(slope, jnp.arange(x.size), batch_size=64))
+    return restore(jax.vmap(slope)(jnp.arange(x.size)))
 
 
 def pitfalls(
@@ -102,7 +108,7 @@ def pitfalls(
         return loss(params, mask=mask(k))
 
     def checks(params):
-        right, exact = numerical_gradient(penalized, params), jax.grad(penalized)(params)
+        right, exact = all_at_once(penalized, params), jax.grad(penalized)(params)
         kept = jax.grad(dropped)(params, k_mask)
         unpenalized = jax.grad(lambda p: loss(p, penalties=(penalty, 0.0)))(params)
         wrong = jax.grad(lambda p: loss(p, wrong_tanh, penalties=(penalty, penalty)))(params)
@@ -111,7 +117,7 @@ def pitfalls(
             "penalty_forgotten": relative_distance(right, jax.grad(loss)(params)),
             "bias_penalty_forgotten": relative_distance(right, unpenalized),
             "fresh_masks": relative_distance(with_fresh_masks(dropped, params, k_other, 6e-6), kept),
-            "fixed_mask": relative_distance(numerical_gradient(lambda p: dropped(p, k_mask), params), kept),
+            "fixed_mask": relative_distance(all_at_once(lambda p: dropped(p, k_mask), params), kept),
             "wrong_tanh": jnp.stack([relative_distance(right[name], wrong[name]) for name in LEAVES]),
         }
 
