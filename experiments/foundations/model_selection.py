@@ -1,7 +1,7 @@
-"""What capacity do data allow, who finds it without test data, and how are examples split best?
+"""What capacity do data allow, and who finds it without test data?
 
-Sources: ee147 Supervised Learning Example and Generalizing the Model; formulas 2.1.1; dlbook 1.4.1; lectures Model
-Capacity; Stone 1977; Shibata 1976; Schwarz 1978.
+Sources: ee147 Supervised Learning Example and Generalizing the Model; dlbook 1.4.1; lectures Model Capacity; Stone
+1977; Shibata 1976; Schwarz 1978; Hurvich & Tsai 1989.
 
 "Degrees": polynomials of degree 0 to 9 by least squares, inputs drawn evenly between −1 and 1, noise N(0, 0.5²). The
 truth is a wave, sin(4x + 1), that no degree has exactly, or a cubic. A seed has 48 data sets of each size. A chooser
@@ -9,11 +9,6 @@ takes the degree with the lowest score: training error; the error on one fifth h
 each held out once; AIC or BIC, which add a penalty for every weight to the training likelihood. Its degree is then
 fitted to all examples. Regret is log₁₀ of the fit's test error (noise included) over that of the best of the ten fits
 to these data: 0.3 is twice the error.
-
-"Split": linear regression with ten features, five of them so weak that together they explain a twentieth of the noise.
-One model has all, one only the strong five; both are fitted to the training part, the one with less error on the
-development part is taken, and the test part measures it. 60/20/20 and 98/1/1 are the shares in percent. A seed has 256
-data sets of each size. Excess error is that above the noise, in units of its variance.
 """
 
 import model_selection_trials as trials
@@ -66,24 +61,11 @@ def aic_keeps_the_order(more: int) -> float:
     return chances[-1]
 
 
-def excess(r, examples, split):
-    """log₁₀ of the excess error of the model that is taken."""
-    return np.log10(r.split.excess.sel(examples=examples, held=split, drop=True))
-
-
-def spread_over_law(r):
-    """Spread of the test error over √(2/n), n the examples of the test part, for squared errors of Gaussians."""
-    share = r.split.held.copy(data=[SPLITS[name] for name in r.split.held.values])
-    return (r.split.test_spread / np.sqrt(2 / (share * r.split.examples))).mean(("examples", "held"))
-
-
-SPLITS = {"60/20/20": 0.2, "98/1/1": 0.01}
-SIZES = (100, 1000, 10_000, 100_000, 1_000_000)
-EE147, FORMULAS = "ee147 Generalizing the Model", "formulas 2.1.1"
+EE147 = "ee147 Generalizing the Model"
 TWICE = float(np.log10(2))
 
 # Tolerances. Training error: rounding. Shares found: the law is for endless examples, at 120 a few in a hundred may be
-# missing. Regrets alike: 1 % of the test error. Spreads: chance of 16 × 256 sets is 1 %, at a test part of 1 more.
+# missing. Regrets alike: 1 % of the test error.
 PREDICTIONS = (
     lab.Less(
         "training_falls", "a higher degree never fits training data worse (largest rise in any data set, − 1e-9)",
@@ -126,7 +108,8 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "aic_is_folds", "with 120 AIC regrets as much as five folds (log₁₀)",
-        lambda r: regret(r, "AIC", MANY) - regret(r, "5 folds", MANY), source="Stone 1977", within=float(np.log10(1.01)),
+        lambda r: regret(r, "AIC", MANY) - regret(r, "5 folds", MANY), source="Stone 1977",
+        within=float(np.log10(1.01)),
     ),
     lab.Equivalent(
         "aic_law", "120 examples: AIC finds the planted degree as often as a random walk stays below 0 (share)",
@@ -136,30 +119,11 @@ PREDICTIONS = (
         "bic_finds", "120 examples: BIC finds it in nine of ten data sets (share − 0.9)",
         lambda r: finds(r, "BIC") - 0.9, source="Schwarz 1978",
     ),
-    lab.Equivalent(
-        "test_spread", "a test error's standard error is √(2/n) of it, n the test part (measured over law)",
-        spread_over_law, source="theory: variance of χ²", target=1, within=0.03,
-    ),
-    *(
-        lab.Less(
-            f"small_{size}", f"{size:,} examples: 60/20/20 ends with less excess error than 98/1/1 (log₁₀)",
-            lambda r, size=size: excess(r, size, "60/20/20") - excess(r, size, "98/1/1"), source=FORMULAS,
-        )
-        for size in (100, 1000, 10_000)
-    ),
-    lab.Less(
-        "large", "a million examples: 98/1/1 ends with less excess error than 60/20/20 (log₁₀)",
-        lambda r: excess(r, SIZES[-1], "98/1/1") - excess(r, SIZES[-1], "60/20/20"), source=FORMULAS,
-    ),
-    lab.Greater(
-        "hundred_suffice", "100 examples, 60/20/20: the better model is taken in nine of ten data sets (share − 0.9)",
-        lambda r: r.split.right.sel(examples=100, held="60/20/20", drop=True) - 0.9, source=FORMULAS,
-    ),
 )  # fmt: skip
 
 
 def draw(r):
-    figure, axes = lab.figures.panels(7)
+    figure, axes = lab.figures.panels(5)
     wave = r.degrees.sel(planted="wave", drop=True)
     for ax, which in zip(axes, ("train", "test"), strict=False):
         lab.figures.seeds(ax, 10 ** wave[f"log_{which}"], x="degree", hue="n", log="y")
@@ -176,13 +140,6 @@ def draw(r):
     axes[4].axhline(aic_keeps_the_order(9 - trials.PLANTED), color="black", linestyle=":", linewidth=1)
     axes[4].set(title="A cubic is the truth: who takes degree 3? (dotted: AIC in the end)")
     axes[4].set(xlabel="examples n", ylabel="share of the data sets")
-    split = r.split.rename(held="split")
-    lab.figures.seeds(axes[5], split.right, x="examples", hue="split", log="x")
-    axes[5].set(title="Is the better of two models taken?", ylabel="share of the data sets")
-    lab.figures.seeds(axes[6], split.excess, x="examples", hue="split", log="xy")
-    least = split.least_excess.mean("seed")
-    axes[6].plot(least.examples, least.transpose("examples", "split"), color="black", linestyle=":", linewidth=1)
-    axes[6].set(title="Error above the noise (dotted: if it always were)", ylabel="excess error")
     return figure
 
 
@@ -196,16 +153,12 @@ EXPERIMENT = lab.Experiment(
             dims={"log_train": ("degree",), "log_test": ("degree",)}
             | dict.fromkeys(("regret", "chosen", "found"), ("chooser",)),
         ),
-        "split": lab.Study(
-            trials.splitting,
-            {"examples": SIZES, "held": SPLITS, "weak": 0.05, "features": 10, "sets": 256},
-        ),
     },
     predictions=PREDICTIONS,
     draw=draw,
     presets={
-        "quick": {"seeds": 4, "degrees.sets": 4, "split.sets": 32},
-        "full": {"seeds": 64, "degrees.sets": 1024, "split.sets": 8192},
+        "quick": {"seeds": 4, "degrees.sets": 4},
+        "full": {"seeds": 64, "degrees.sets": 1024},
     },
     x64=True,
 )  # fmt: skip

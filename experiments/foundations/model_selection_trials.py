@@ -1,4 +1,4 @@
-"""Trials of model_selection: the degree of a polynomial, and how to split examples of any number."""
+"""Trials of model_selection: the degree of a polynomial, chosen without test data."""
 
 import jax
 import jax.numpy as jnp
@@ -86,49 +86,5 @@ def choosing(key: Array, *, n: Array, planted: Array, noise: Array, rows: int, s
     def finish(_):
         found = jax.vmap(one)(jax.random.split(lab.streams(key, "sets")[0], sets))
         return {name: of.max() if name == "train_rise" else of.mean(0) for name, of in found.items()}
-
-    return lab.Trial(lambda: jnp.zeros(()), finish=finish)
-
-
-def triangle(key: Array, n: Array, size: int) -> Array:
-    """Lower triangular A: AAᵀ is distributed as the sum of n products ξξᵀ of standard normal vectors (Bartlett)."""
-    k_below, k_diagonal = jax.random.split(key)
-    freedom = n - jnp.arange(size)
-    squares = jax.random.chisquare(k_diagonal, jnp.maximum(freedom, 1.0), (size,))
-    below = jax.random.normal(k_below, (size * size,)).reshape(size, size)
-    return jnp.tril(below, -1) + jnp.diag(jnp.where(freedom > 0, jnp.sqrt(squares), 0.0))
-
-
-def splitting(key: Array, *, examples: Array, held: Array, weak: Array, features: int, sets: int) -> lab.Trial:
-    """Two linear models: one has all features, one only the first half, as the others together explain but `weak`.
-
-    Noise has variance 1, `held` is the share of the examples for development, and again for testing. Training examples
-    x ~ N(0, I) are not drawn: least squares needs of them only RᵀR = XᵀX, R triangular, and Rw + noise.
-    """
-    true = jnp.where(jnp.arange(features) < features // 2, 1.0, jnp.sqrt(2 * weak / features))
-    held_out = jnp.round(held * examples)
-    kept = jnp.stack([jnp.arange(features) < features // 2, jnp.ones(features, bool)])  # small, large
-
-    def one(key):
-        k_inputs, k_noise, k_dev, k_test = jax.random.split(key, 4)
-        r = triangle(k_inputs, examples - 2 * held_out, features).T
-        targets = r @ true + jax.random.normal(k_noise, (features,))
-        fits = jax.vmap(lambda few: ridge.fit(r * few[None], targets[:, None], intercept=False).weights[:, 0])(kept)
-        missed = true[None] - fits
-        risks = 1 + jnp.square(missed).sum(-1)
-        residuals = jnp.linalg.cholesky(1 + missed @ missed.T) @ triangle(k_dev, held_out, 2)
-        choice = jnp.square(residuals).sum(-1).argmin()
-        test = risks[choice] * jax.random.chisquare(k_test, held_out) / held_out
-        return risks, choice, test
-
-    def finish(_):
-        risks, choice, test = jax.vmap(one)(jax.random.split(lab.streams(key, "sets")[0], sets))
-        taken = jnp.take_along_axis(risks, choice[:, None], axis=1)[:, 0]
-        return {
-            "test_spread": jnp.std(test / taken, ddof=1),
-            "right": (choice == risks.argmin(1)).mean(),
-            "excess": taken.mean() - 1,
-            "least_excess": risks.min(1).mean() - 1,
-        }
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
