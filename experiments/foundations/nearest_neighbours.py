@@ -107,8 +107,9 @@ def exponent(array: xr.DataArray) -> xr.DataArray:
 DISCUSSION = "ee147 Discussion: Supervised Classification and Gradients"
 NOTES = "ee147 k-Nearest Neighbors"
 
-# Tolerances. Votes: 16 × 20,000 queries have a standard error below 0.0009; four of them. The law of one neighbour: one
-# test image in a hundred. Exponents of time: nearer to 1 than to ½ or 3/2; of bytes: exact.
+# Tolerances. Votes: 16 × 20,000 queries have a standard error below 0.0009; four of them. The law of one neighbour: 360
+# labels that are wrong or not have one of 0.02 in a seed, 0.005 in 16; four of them. Exponents of time: nearer to 1 than
+# to ½ or 3/2; of bytes: exact.
 PREDICTIONS = (
     lab.Equivalent(
         "one_neighbour", "where the nearest is wrong with 0.1, 1-NN errs 0.1", lambda r: vote_error(r, 1),
@@ -144,7 +145,7 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "one_neighbour_law", "digits: a share ρ of wrong labels makes 1-NN err (1−ρ)e + ρ(1−e/9) (mean difference)",
-        one_by_law, source="Cover & Hart 1967", within=0.01,
+        one_by_law, source="Cover & Hart 1967", within=0.02,
     ),
     lab.Equivalent(
         "query_time", "the time of queries grows like the number of examples (exponent)",
