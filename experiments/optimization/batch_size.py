@@ -32,9 +32,8 @@ def estimate(r, measure, scheme):
 
 def noise_slope(r):
     """Of log variance over log size, with replacement."""
-    y = np.log(estimate(r, "square", "with replacement"))
-    x = np.log(y["size"]) - np.log(y["size"]).mean()
-    return (y * x).sum("size") / (x**2).sum()
+    square = estimate(r, "square", "with replacement")
+    return lab.exponent(square, square["size"])
 
 
 def over_law(r, scheme):
@@ -54,13 +53,11 @@ def progress(r, size, epoch=-1):
     return np.log10(capped(r.progress.training_loss)).sel(microbatches=size, drop=True).isel(step=epoch, drop=True)
 
 
-def best(values):
-    """At the rate with the lowest mean over seeds."""
-    return values.isel(log10_rate=int(values.mean("seed").values.argmin()), drop=True)
-
-
 def ahead(r, size, other, epoch=-1):
-    return best(progress(r, size, epoch)) - best(progress(r, other, epoch))
+    """At each size's best rate."""
+    first, second = (lab.at_best(values, values, "log10_rate") for values in
+                     (progress(r, size, epoch), progress(r, other, epoch)))  # fmt: skip
+    return first - second
 
 
 def best_rate(r, size):
@@ -148,7 +145,7 @@ def draw_progress(r, axes):
     curves = []
     for size in sizes:
         loss = np.log10(capped(r.progress.training_loss)).sel(microbatches=size, drop=True)
-        curves.append(loss.isel(log10_rate=int(loss.isel(step=-1).mean("seed").values.argmin()), drop=True))
+        curves.append(lab.at_best(loss, loss.isel(step=-1), "log10_rate"))
     curves = 10 ** xr.concat(curves, "batch").assign_coords(batch=sizes)
     lab.figures.seeds(axes[0], curves.rename(step="epoch"), x="epoch", hue="batch", log="y")
     axes[0].set(title="Same examples seen: smaller batches, more steps (each at its best rate)", ylabel="training loss")

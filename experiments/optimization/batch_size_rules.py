@@ -50,9 +50,9 @@ def fitted(r, arm, examples):
     """Training loss (log₁₀), test loss (log₁₀) and test error of one arm at the rate that comes first to the target."""
     study = r[arm].sel(examples=examples, drop=True)
     loss = np.log10(capped(study.training_loss))
-    rate = int(arrival(loss, np.log10(TARGET)).mean("seed").values.argmin())
+    score = arrival(loss, np.log10(TARGET))
     measures = {"training": loss, "test_loss": np.log10(study.test_loss), "test_error": study.test_error}
-    return xr.Dataset(measures).isel(log10_rate=rate, drop=True)
+    return xr.Dataset({name: lab.at_best(values, score, "log10_rate") for name, values in measures.items()})
 
 
 def updates(r, arm, examples):

@@ -34,18 +34,11 @@ CONSTANTS = (0.0125, 0.025, 0.05, 0.1)
 WAYS = trials.WAYS | trials.SORTED
 
 
-def slope(y, dim, x):
-    """Of log y over log x, by least squares along `dim`."""
-    log_x = xr.DataArray(np.log(np.asarray(x, float)), dims=dim)
-    log_x = log_x - log_x.mean()
-    return (np.log(y) * log_x).sum(dim, skipna=False) / (log_x**2).sum()
-
-
 def order(r, way):
     """The power of the number of epochs with which the excess falls."""
     excess = r.least_squares.excess.sel(way=way, rate="falling", drop=True)
-    last = excess.isel(epoch=slice(excess.sizes["epoch"] // 16, None))
-    return slope(last, "epoch", 1 + np.arange(excess.sizes["epoch"])[-last.sizes["epoch"] :])
+    last = excess.assign_coords(epoch=1 + excess.epoch).isel(epoch=slice(excess.sizes["epoch"] // 16, None))
+    return lab.exponent(last, last.epoch)
 
 
 def floor(r, way):
@@ -58,7 +51,8 @@ def floor(r, way):
 
 def floor_order(r, way):
     """The power of the rate that the excess that stays is proportional to."""
-    return slope(floor(r, way), "rate", CONSTANTS)
+    stays = floor(r, way)
+    return lab.exponent(stays, stays.rate)
 
 
 def distance(r, way):
@@ -74,7 +68,7 @@ def training(r, way):
 
 def best(values):
     """At the rate with the lowest mean over seeds."""
-    return values.isel(log10_rate=int(values.mean("seed").values.argmin()), drop=True)
+    return lab.at_best(values, values, "log10_rate")
 
 
 def throughout(r, way):
@@ -93,8 +87,8 @@ def at_end(r, way):
 
 def test_error(r, way):
     """At the rate with the lowest training loss at the end."""
-    rate = int(ending(training(r, way)).mean("seed").values.argmin())
-    return ending(r.network.test_error.sel(way=way, drop=True).isel(log10_rate=rate, drop=True))
+    errors = r.network.test_error.sel(way=way, drop=True)
+    return ending(lab.at_best(errors, ending(training(r, way)), "log10_rate"))
 
 
 CS182, EE147 = "cs182 3.4.3", "ee147 Normalization"
@@ -189,8 +183,8 @@ def draw(r):
     axes[1].set(ylabel="loss above the minimum")
     lab.figures.seeds(axes[2], r.convex.distance.rename(step="epoch"), x="epoch", hue="way", log="xy")
     axes[2].set(title="Softmax regression: distance to the exact minimum", ylabel="squared distance")
-    chosen = [int(training(r, way).mean(("step", "seed")).values.argmin()) for way in WAYS]
-    curves = [training(r, way).isel(log10_rate=rate, drop=True) for way, rate in zip(WAYS, chosen, strict=True)]
+    losses = [training(r, way) for way in WAYS]
+    curves = [lab.at_best(loss, loss.mean("step"), "log10_rate") for loss in losses]
     curves = 10 ** xr.concat(curves, "way").assign_coords(way=list(WAYS))
     lab.figures.seeds(axes[3], curves.rename(step="epoch"), x="epoch", hue="way", log="y")
     axes[3].set(title="Network, each way at its best rate: shuffles do as well, sorted batches do not")
