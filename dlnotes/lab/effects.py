@@ -8,9 +8,10 @@ from dlnotes.lab.predictions import REPLICATES
 
 def slope(y: xr.DataArray, x: xr.DataArray) -> xr.DataArray:
     """The least-squares slope of y over x, along the one dimension of x; not finite where a y is not."""
-    (dim,) = x.dims
+    if x.ndim != 1:
+        raise ValueError(f"a slope is over one dimension, got x with {x.dims}")
     apart = x - x.mean()
-    return (y * apart).sum(dim, skipna=False) / (apart**2).sum()
+    return (y * apart).sum(x.dims, skipna=False) / (apart**2).sum()
 
 
 def exponent(y: xr.DataArray, x: xr.DataArray) -> xr.DataArray:
@@ -26,4 +27,4 @@ def at_best(measure: xr.DataArray, score: xr.DataArray, *dims: str) -> xr.DataAr
     """
     means = score.mean([dim for dim in REPLICATES if dim in score.dims], skipna=False)
     best = means.where(np.isfinite(means), np.inf).argmin(list(dims))
-    return measure.isel(best, drop=True).drop_vars(dims, errors="ignore")
+    return measure.isel(best, drop=True).drop_vars(list(dims), errors="ignore")

@@ -31,10 +31,8 @@ def named(array, names):
 
 
 def exponent(log_y, dim):
-    """Least-squares slope of log y over log(dim)."""
-    x = np.log(log_y[dim].astype(float))
-    x = x - x.mean()
-    return xr.dot(log_y, x, dim=dim) / xr.dot(x, x)
+    """p in y ∝ dimᵖ, by least squares."""
+    return lab.slope(log_y, np.log(log_y[dim].astype(float)))
 
 
 def log_rate(r, gradient, method):
@@ -70,7 +68,7 @@ def best_rate(log_loss):
 def tuned(log_loss, method):
     """The loss of one method at its best rate."""
     mine = log_loss.sel(optimizer=method, drop=True)
-    return mine.sel(log10_rate=best_rate(mine), drop=True)
+    return lab.at_best(mine, mine, "log10_rate")
 
 
 def gap(r, task, worse, better):

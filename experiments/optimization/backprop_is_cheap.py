@@ -42,9 +42,7 @@ def largest(ratio):
 
 def exponent(array, over):
     """p in 10^array ∝ overᵖ, by least squares."""
-    (dim,) = over.dims
-    x = np.log10(over) - np.log10(over).mean()
-    return xr.dot(array, x, dim=dim) / xr.dot(x, x)
+    return lab.slope(array, np.log10(over))
 
 
 def parameters(study):

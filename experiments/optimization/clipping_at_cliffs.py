@@ -81,9 +81,7 @@ def diverged(r, gain, method):
 def tuned(r, gain, method):
     """log₁₀ of the training loss at the best rate."""
     loss = np.log10(training_loss(r, gain).sel(treatment=method, drop=True))
-    return loss.sel(log10_rate=loss.mean("seed").idxmin("log10_rate"), drop=True).drop_vars(
-        "log10_rate", errors="ignore"
-    )
+    return lab.at_best(loss, loss, "log10_rate")
 
 
 def no_op(r):

@@ -87,7 +87,7 @@ def edge(r, pictures):
 
 def tuned(log_loss, dim):
     """The loss at the setting with the lowest mean over seeds."""
-    return log_loss.sel({dim: log_loss.mean("seed").idxmin(dim)}, drop=True).drop_vars(dim, errors="ignore")
+    return lab.at_best(log_loss, log_loss, dim)
 
 
 def training_loss(r):

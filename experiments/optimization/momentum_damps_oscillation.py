@@ -69,10 +69,8 @@ PLAIN, SOME = 0.0, slice(0.01, 1)
 
 
 def exponent(array: xr.DataArray) -> xr.DataArray:
-    """Least-squares slope of log(array) over log κ."""
-    x = np.log(array.condition.astype(float))
-    x = x - x.mean()
-    return xr.dot(np.log(array), x, dim="condition") / xr.dot(x, x)
+    """p in array ∝ κᵖ, by least squares."""
+    return lab.exponent(array, array.condition)
 
 
 def saved(r, measure, condition=1e3):

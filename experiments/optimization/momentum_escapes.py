@@ -74,7 +74,7 @@ def lowered(r, momentum, rate, other, depth=1.0, base=0.0):
 def at_best(r, measure, momentum) -> xr.DataArray:
     """A measure at the rate of the lowest loss for each depth, on average over seeds."""
     study = r.ripples.sel(momentum=momentum, drop=True)
-    return study[measure].isel(log10_rate=study.loss.mean("seed").argmin("log10_rate")).drop_vars("log10_rate")
+    return lab.at_best(study[measure], study.loss, "log10_rate")
 
 
 def best(r, depth=1.0, momentum=0.9):

@@ -44,11 +44,8 @@ def gain(array):
 
 def at_best(study, name):
     """Momentum less descent, each at its own best rate."""
-    loss = reached(study, "test_loss").mean("seed", skipna=False).fillna(np.inf)
-    best = {arm: int(loss.sel(momentum=arm).argmin("effective_rate")) for arm in (DESCENT, MOMENTUM)}
-    ends = [reached(study, name).sel(momentum=arm, drop=True).isel(effective_rate=i, drop=True)
-            for arm, i in best.items()]  # fmt: skip
-    return ends[1] - ends[0]
+    found = lab.at_best(reached(study, name), reached(study, "test_loss"), "effective_rate")
+    return gain(found)
 
 
 def rank_correlation(a, b):

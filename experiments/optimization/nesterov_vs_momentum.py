@@ -53,9 +53,8 @@ def alike(study: xr.Dataset, measure: str) -> xr.DataArray:
 
 def at_best(study: xr.Dataset, measure: str, method: str) -> xr.DataArray:
     """A measure at a method's own best rate and momentum."""
-    cells = study[[measure, "steps"]].sel(nesterov=method, drop=True).stack(cell=("momentum", "rate"))
-    cells = cells.reset_index("cell")
-    return cells[measure].isel(cell=cells.steps.mean("seed").argmin("cell")).drop_vars(("momentum", "rate"))
+    mine = study[[measure, "steps"]].sel(nesterov=method, drop=True)
+    return lab.at_best(mine[measure], mine.steps, "momentum", "rate")
 
 
 def best(study: xr.Dataset, measure: str = "steps") -> xr.DataArray:

@@ -28,13 +28,6 @@ def named(array: xr.DataArray, names: tuple[str, ...]) -> xr.DataArray:
     return array.assign_coords(solver=list(names))
 
 
-def exponent(array: xr.DataArray, dim: str) -> xr.DataArray:
-    """Least-squares slope of log(array) over log(dim)."""
-    x = np.log(array[dim].astype(float))
-    x = x - x.mean()
-    return xr.dot(np.log(array), x, dim=dim) / xr.dot(x, x)
-
-
 def fewer(array, many, few):
     """log₁₀ of how many times more steps, or seconds, `many` takes than `few`."""
     return np.log10(array.sel(solver=many, drop=True) / array.sel(solver=few, drop=True))
@@ -43,6 +36,10 @@ def fewer(array, many, few):
 def on_quadratic(r, *names, up_to=1e6):
     """Steps of some methods on quadratics with κ from 10 to `up_to`."""
     return named(r.quadratic.steps, trials.QUADRATIC).sel(solver=list(names), condition=slice(10, up_to))
+
+
+def step_exponent(steps):
+    return lab.exponent(steps.squeeze("solver"), steps.condition)
 
 
 def on_rosenbrock(r, spread):
@@ -60,12 +57,13 @@ def batch_penalty(r, place):
 
 
 def time_exponent(study, **where):
-    return exponent(study.seconds.sel(where, drop=True), "n")
+    seconds = study.seconds.sel(where, drop=True)
+    return lab.exponent(seconds, seconds.n)
 
 
 def memory_exponent(study):
     """Of XLA's byte count: exact, so the same in every repeat."""
-    return exponent(study.bytes, "n") + 0 * study.seconds.isel(n=0, drop=True)
+    return lab.exponent(study.bytes, study.n) + 0 * study.seconds.isel(n=0, drop=True)
 
 
 NW, EE147, CS182 = "Nocedal & Wright", "ee147 first vs second order", "cs182 3.2"
@@ -94,12 +92,12 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "descent_steps", "steps of descent grow like κ from 10 to 1e4 (exponent)",
-        lambda r: exponent(on_quadratic(r, "descent", up_to=1e4).squeeze("solver"), "condition"),
+        lambda r: step_exponent(on_quadratic(r, "descent", up_to=1e4)),
         source=f"{NW}, section 3.3", target=1, within=0.05,
     ),
     lab.Equivalent(
         "heavy_ball_steps", "steps of the heavy ball grow like √κ from 10 to 1e6 (exponent)",
-        lambda r: exponent(on_quadratic(r, "heavy ball").squeeze("solver"), "condition"),
+        lambda r: step_exponent(on_quadratic(r, "heavy ball")),
         source="Polyak 1964", target=0.5, within=0.1,
     ),
     lab.Less(

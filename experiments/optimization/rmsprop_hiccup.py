@@ -125,7 +125,7 @@ def best_rate(log_loss):
 
 def tuned(measure, log_loss):
     """Uncorrected less corrected, each at its own best rate."""
-    found = [measure.sel(arm=arm, log10_rate=best_rate(log_loss.sel(arm=arm, drop=True)), drop=True) for arm in ARMS]
+    found = [lab.at_best(*(a.sel(arm=arm, drop=True) for a in (measure, log_loss)), "log10_rate") for arm in ARMS]
     return found[0] - found[1]
 
 

@@ -67,8 +67,7 @@ def completeness(r):
 def halving(r):
     """Least-squares slope of log₂ of the minima's share over the dimension, by theory."""
     minima = np.log2(r.law.minima.rename(minima_0="dimension").assign_coords(dimension=list(trials.LAW)))
-    x = minima.dimension - minima.dimension.mean()
-    return xr.dot(minima, x, dim="dimension") / xr.dot(x, x)
+    return lab.slope(minima, minima.dimension)
 
 
 def steps(r, name, rotated="rotated"):
@@ -83,9 +82,7 @@ def growing(r):
 
 def exponent(r, name, rotated="rotated"):
     """p in steps ∝ γᵖ, by least squares on logarithms."""
-    y = np.log(steps(r, name, rotated))
-    x = np.log(y.curvature) - np.log(y.curvature).mean()
-    return xr.dot(y, x, dim="curvature") / xr.dot(x, x)
+    return lab.exponent(steps(r, name, rotated), r.escape.curvature)
 
 
 def late(r, name, than, **where):

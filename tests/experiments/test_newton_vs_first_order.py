@@ -22,14 +22,6 @@ def trials(experiment):
     return sys.modules["newton_trials"]
 
 
-def test_exponent_of_a_power_law(experiment):
-    n = xr.DataArray([128.0, 512.0, 2048.0], dims="n", coords={"n": [128, 512, 2048]})
-    seconds = 3e-9 * n**2.5 * xr.DataArray([1.0, 2.0], dims="repeat")
-    np.testing.assert_allclose(experiment.exponent(seconds, "n"), 2.5)
-    assert experiment.exponent(seconds, "n").dims == ("repeat",)
-    np.testing.assert_allclose(experiment.exponent(seconds.where(n < 2000), "n"), np.nan)
-
-
 def test_exponent_is_found_in_every_repeat_for_bytes(experiment):
     n = xr.DataArray([16, 64], dims="n", coords={"n": [16, 64]})
     study = xr.Dataset(
