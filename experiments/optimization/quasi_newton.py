@@ -45,8 +45,7 @@ def steps(r, pairs):
 def tuned(r, batch):
     """log₁₀ of the excess at the end, each arm at the rate that is its best at this batch size."""
     excess = np.log10(r.batches.excess.isel(step=-1, drop=True).sel(batch=batch, drop=True).clip(1e-12))
-    best = excess.mean("seed").argmin("log10_rate")
-    return excess.isel(log10_rate=best, drop=True)
+    return lab.at_best(excess, excess, "log10_rate")
 
 
 def gap(r, batch, arm, other):
