@@ -89,13 +89,21 @@ def gaussian_log_likelihood(
     return -0.5 * n * (jnp.log(2.0 * jnp.pi * squares / n) + 1.0)
 
 
-def aic(log_likelihood: Float[Array, "..."] | float, parameters: Float[Array, "..."] | int) -> Float[Array, "..."]:
+def aic(
+    log_likelihood: Float[Array, "..."] | float,
+    parameters: Float[Array, "..."] | int,
+    examples: Float[Array, "..."] | float = jnp.inf,
+) -> Float[Array, "..."]:
     """2k − 2·log L: lower is better; estimates, up to a constant, the deviance of n new examples (Akaike 1974).
 
-    Every estimated parameter counts, a noise variance too. The trap: with few examples a parameter it overfits. Source:
-    ee147 Generalizing the Model.
+    Every estimated parameter counts, a noise variance too. The trap: with few examples for each it overfits; `examples`
+    n adds the correction 2k(k + 1)/(n − k − 1), exact for linear models with Gaussian noise (Hurvich & Tsai 1989), and
+    inf where n ≤ k + 1. Source: ee147 Generalizing the Model.
     """
-    return 2.0 * jnp.asarray(parameters) - 2.0 * jnp.asarray(log_likelihood)
+    k = jnp.asarray(parameters)
+    spare = jnp.asarray(examples) - k - 1.0
+    correction = jnp.where(spare > 0, 2.0 * k * (k + 1.0) / jnp.where(spare > 0, spare, 1.0), jnp.inf)
+    return 2.0 * k + correction - 2.0 * jnp.asarray(log_likelihood)
 
 
 def bic(
