@@ -108,8 +108,8 @@ DISCUSSION = "ee147 Discussion: Supervised Classification and Gradients"
 NOTES = "ee147 k-Nearest Neighbors"
 
 # Tolerances. Votes: 16 × 20,000 queries have a standard error below 0.0009; four of them. The law of one neighbour: 360
-# labels that are wrong or not have one of 0.02 in a seed, 0.005 in 16; four of them. Exponents of time: nearer to 1 than
-# to ½ or 3/2; of bytes: exact.
+# labels that are wrong or not have one of 0.02 in a seed, 0.005 in 16; four of them. Exponents of time: nearer to 1
+# than to ½ or 3/2; of bytes: exact.
 PREDICTIONS = (
     lab.Equivalent(
         "one_neighbour", "where the nearest is wrong with 0.1, 1-NN errs 0.1", lambda r: vote_error(r, 1),
@@ -161,7 +161,9 @@ PREDICTIONS = (
 
 def draw(r):
     figure, axes = lab.figures.panels(3)
-    lab.figures.dots(axes[0], named(r.votes), x="neighbours", hue="others")
+    labels = {chance: f"others wrong with {chance}" for chance in r.votes.others.values.tolist()}
+    lab.figures.dots(axes[0], named(r.votes), x="neighbours", hue="others", labels=labels)
+    axes[0].get_legend().set_title("")
     axes[0].axhline(FIRST, color="black", linewidth=0.8, linestyle=":")
     title = "Three neighbours beat one (dotted) only if the others are wrong less than ¼ of the time"
     axes[0].set(title=title, xlabel="neighbours that vote", ylabel="share of wrong votes")
