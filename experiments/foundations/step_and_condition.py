@@ -10,8 +10,8 @@ rate 0.2. To compare activations a step is measured by the share of the loss tha
 εgᵀg/L; "kept" is how much of that it does take away.
 
 Inputs: linear least squares for one-hot labels, with a bias, on 150 examples drawn again and again from scikit-learn's
-wine (13 chemical measures in their own units), breast cancer (30 measures of cells) and digits (64 pixels, all from 0
-to 1). Descent from 0 at the rate 1/λₘₐₓ ends where a hundredth of the excess loss is left.
+wine (13 chemical measures in their own units), breast cancer (30 measures of cells) and digits (64 pixels, all in one
+unit). Descent from 0 at the rate 1/λₘₐₓ ends where a hundredth of the excess loss is left.
 """
 
 import numpy as np
@@ -176,7 +176,7 @@ EXPERIMENT = lab.Experiment(
     draw=draw,
     presets={
         "quick": {
-            "seeds": 4, "quadratic.n": 5, "network.width": 8, "network.examples": 32, 
+            "seeds": 4, "quadratic.n": 5, "network.width": 8, "network.examples": 32,
             "trained": {"start": 0, "later": 5}, "inputs.dataset": ("wine",), "inputs.examples": 50,
         },
         "full": {

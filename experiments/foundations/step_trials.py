@@ -88,11 +88,11 @@ def network(
 
 
 def table(dataset: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features and labels of one of scikit-learn's data sets, in their own units."""
+    """Features of one of scikit-learn's data sets, in their own units, and its labels as one-hot vectors."""
     from sklearn import datasets
 
     x, labels = getattr(datasets, f"load_{dataset}")(return_X_y=True)
-    return np.asarray(x, np.float64), np.asarray(labels, np.int32)
+    return np.asarray(x, np.float64), np.eye(labels.max() + 1)[labels]
 
 
 def scaled(x: Array) -> Array:
@@ -103,12 +103,12 @@ def scaled(x: Array) -> Array:
     standard = centered * jnp.where(varies, 1 / jnp.where(varies, deviation, 1.0), 0.0)[None]
     axes = pca.fit(centered, min(x.shape))
     kept = axes.variances > NULL * axes.variances[0]
-    white = pca.transform(axes, x) * jnp.where(kept, axes.variances**-0.5, 0.0)[None]
+    white = pca.transform(axes, centered) * jnp.where(kept, axes.variances**-0.5, 0.0)[None]
     return jnp.stack([x, centered, standard, white])
 
 
 def steps_until(left: float, rates: Array, shares: Array) -> Array:
-    """The first t with Σᵢ shareᵢ(1 − rateᵢ)²ᵗ ≤ left·Σᵢ shareᵢ: of the excess of descent along each axis; 0 < rate ≤ 1."""
+    """The first t with Σᵢ shareᵢ(1 − rateᵢ)²ᵗ ≤ left·Σᵢ shareᵢ: shares of the excess along axes, 0 < rate ≤ 1."""
     log_kept = 2 * jnp.log1p(-jnp.minimum(rates, 1 - 1e-16))
 
     def narrow(_, ends):
@@ -124,11 +124,11 @@ def inputs(key: Array, data: tuple[np.ndarray, np.ndarray], *, dataset: str, exa
     """Linear least squares with a bias: κ of its Hessian, and steps of descent at the rate 1/λₘₐₓ to a small excess.
 
     Along an axis of the Hessian t steps from 0 leave (1 − λ/λₘₐₓ)ᵗ of the way: t is found from that, not counted.
-    Labels as one-hot vectors. Directions without data are left out.
+    Directions without data are left out.
     """
     table, labels = (jnp.asarray(array) for array in data)
     chosen = jax.random.randint(key, (examples,), 0, table.shape[0])
-    targets = jax.nn.one_hot(labels[chosen], int(data[1].max()) + 1, dtype=table.dtype)
+    targets = labels[chosen]
 
     def descend(x):
         x = jnp.concatenate([x, jnp.ones((examples, 1))], axis=1)
