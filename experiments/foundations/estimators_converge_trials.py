@@ -28,7 +28,7 @@ def estimating(key: Array, *, count: int, sets: int) -> lab.Trial:
     def one(key):
         k_numbers, k_tosses = jax.random.split(key)
         x = 1 + 2 * jax.random.normal(k_numbers, (sizes(count)[-1],))
-        heads = jax.random.bernoulli(k_tosses, 0.3, x.shape)
+        heads = 1.0 * jax.random.bernoulli(k_tosses, 0.3, x.shape)
         estimates = [
             (x[:m].mean(), jnp.var(x[:m]), jnp.var(x[:m], ddof=1), heads[:m].mean(), x[0]) for m in sizes(count)
         ]
@@ -39,7 +39,7 @@ def estimating(key: Array, *, count: int, sets: int) -> lab.Trial:
         parts = estimators.bias_variance(found, jnp.broadcast_to(TRUTH, found.shape[1:]))
         return parts._asdict() | {
             "bias": found.mean(0) - TRUTH[None],
-            "off": (abs(found - TRUTH[None, None]) > 0.25 * DEVIATION[None, None]).mean(0),
+            "off": (1.0 * (abs(found - TRUTH[None, None]) > 0.25 * DEVIATION[None, None])).mean(0),
         }
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)

@@ -51,7 +51,7 @@ def no_free_lunch(key: Array, *, examples: int) -> lab.Trial:
         known, unknown = order[:examples], order[examples:]
         targets = jnp.asarray(TARGETS)
         said = jax.vmap(lambda target: learned(jnp.asarray(INPUTS)[known], target[known]))(targets)
-        wrong = (said != targets[:, None])[:, :, unknown].mean(-1)
+        wrong = (1.0 * (said != targets[:, None])[:, :, unknown]).mean(-1)
         plane = jnp.asarray(separable())
         return {
             "all": wrong.mean(0),
