@@ -145,7 +145,7 @@ def draw_progress(r, axes):
     curves = []
     for size in sizes:
         loss = np.log10(capped(r.progress.training_loss)).sel(microbatches=size, drop=True)
-        curves.append(lab.at_best(loss, loss.isel(step=-1), "log10_rate"))
+        curves.append(lab.at_best(loss, loss.isel(step=-1, drop=True), "log10_rate"))
     curves = 10 ** xr.concat(curves, "batch").assign_coords(batch=sizes)
     lab.figures.seeds(axes[0], curves.rename(step="epoch"), x="epoch", hue="batch", log="y")
     axes[0].set(title="Same examples seen: smaller batches, more steps (each at its best rate)", ylabel="training loss")

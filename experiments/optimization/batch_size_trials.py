@@ -46,7 +46,7 @@ def estimates(
             return ravel_pytree(jax.grad(lambda p: cross_entropy(net.apply(p, x[None]), label[None]))(params))[0]
 
         gradients = jax.vmap(example)(x, labels)
-        deviations = gradients - gradients.mean(0)
+        deviations = gradients - gradients.mean(0, keepdims=True)
         number = jnp.arange(draws)
         replaced = jax.vmap(lambda k: batches.with_replacement(k_draws, k, size, SIZES[-1]))(number)
         shuffled = jax.vmap(lambda k: batches.order(batches.WAYS["reshuffled"], k_draws, k, size))(number)
