@@ -38,10 +38,8 @@ def quadratic(key: Array, *, condition: Array, n: int) -> lab.Trial:
         grid = jnp.linspace(0.0, 2.0, 401)
         return {
             "gain": jax.vmap(gain)(jnp.array(TIMES)),
-            "at_twice": gain(2.0),
             "uphill": jnp.mean(jax.vmap(gain)(jnp.linspace(2.01, 4.0, 50)) < 0),
             "best_times": grid[jnp.argmax(jax.vmap(gain)(grid))],
-            "within_curvature": (best >= 1 / condition) & (best <= 1.0),
         }
 
     return lab.Trial(lambda: jax.random.normal(k_start, (n,)), finish=finish)
