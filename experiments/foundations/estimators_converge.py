@@ -1,15 +1,15 @@
 """Do likeliest estimates converge, how fast and with what bias, and what does one outlier do to them?
 
 Sources: dlbook 1.4.2 and 1.4.4; lectures Bias, Variance, Mean Squared Error and Maximum Likelihood Estimator; ee147
-Maximum Likelihood Optimization and Supervised Learning Example (squared error weighs outliers more than absolute error).
+Maximum Likelihood Optimization and Supervised Learning Example (squared error weighs outliers more than absolute).
 
 "Estimates": the mean and variance of N(1, 2²), the variance with the divisor m (the likeliest) or m − 1 (unbiased), the
 chance 0.3 of a coin, and, to compare, the first example alone as an estimate of the mean. A seed has 4096 data sets,
 from whose first 2, 4, 16 … 1024 examples each is estimated.
 
 "Outlier": a line 1 + 2x through 30 points, inputs between −1 and 1, noise N(0, 0.5²), fitted by least squared or least
-absolute error. One of the points lies 0 to 1000 above the line, without noise, at x = 0.8 or far outside at x = 30. The error is
-that of the slope, its mean over 64 data sets a seed.
+absolute error. One of the points lies 0 to 1000 above the line, without noise, at x = 0.8 or far outside at x = 30.
+The error is that of the slope, its mean over 64 data sets a seed.
 
 "Far outside" was x = 10 in a first quick run, where absolute error held: a line through the outlier at x costs the
 other points Σ|xᵢ|·size/x, about 15 sizes over x, and one that leaves it costs its size. So far is beyond 15.

@@ -88,7 +88,7 @@ PREDICTIONS = (
     ),
     lab.Greater(
         "folds_beat_training", "five folds regret less than training error does, by over a factor of 2, n = 30 (log₁₀)",
-        lambda r: regret(r, "training error", 30) - regret(r, "5 folds", 30), source=EE147, margin=TWICE,
+        lambda r: regret(r, "training", 30) - regret(r, "5 folds", 30), source=EE147, margin=TWICE,
     ),
     lab.Less(
         "folds_near_oracle", "120 examples: five folds err at most 5 % more than the best degree (log₁₀ − log₁₀ 1.05)",

@@ -10,7 +10,7 @@ from dlnotes.classical import ridge
 from dlnotes.maths import estimators
 from dlnotes.maths.polynomials import legendre
 
-CHOOSERS = ("training error", "hold-out", "5 folds", "AIC", "corrected AIC", "BIC")
+CHOOSERS = ("training", "hold-out", "5 folds", "AIC", "corrected AIC", "BIC")
 PLANTED = 3
 FOLDS = 5
 POINTS = (np.arange(100) + 0.5) / 50 - 1  # where fits are compared with the truth: evenly between −1 and 1

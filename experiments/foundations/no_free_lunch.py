@@ -19,7 +19,7 @@ from jax import Array
 from dlnotes import lab
 from dlnotes.classical import neighbors, ridge
 
-LEARNERS = ("nearest neighbor", "linear", "majority", "minority", "always 1")
+LEARNERS = ("neighbor", "linear", "majority", "minority", "always 1")
 INPUTS = np.array(list(itertools.product((0.0, 1.0), repeat=3)))
 TARGETS = np.array(list(itertools.product((0.0, 1.0), repeat=8)))  # every Boolean function of three bits
 
@@ -82,11 +82,11 @@ PREDICTIONS = (
     ),
     lab.Less(
         "neighbors_too", "so does the nearest neighbor (error − ½)",
-        lambda r: error(r, "separable", "nearest neighbor") - 0.5, source=DLBOOK,
+        lambda r: error(r, "separable", "neighbor") - 0.5, source=DLBOOK,
     ),
     lab.Less(
         "suits_better", "the linear learner, made for planes, less than the nearest neighbor (difference)",
-        lambda r: error(r, "separable", "linear") - error(r, "separable", "nearest neighbor"), source=DLBOOK,
+        lambda r: error(r, "separable", "linear") - error(r, "separable", "neighbor"), source=DLBOOK,
     ),
     lab.Greater(
         "paid_elsewhere", "what it gains there it loses on the other targets (error − ½)",
