@@ -71,17 +71,19 @@ def near_minimum(key: Array, *, base: Array, hidden: int, n: int, steps: int) ->
         return 0.5 * jnp.mean((f - y) ** 2) + 0.5 * (base + penalty) * (w**2).sum()
 
     def descend(begin, penalty):
-        return minimize(lambda w: loss(w, penalty), begin, "bfgs", tol=1e-9, max_iters=steps)
+        end = minimize(lambda w: loss(w, penalty), begin, "bfgs", tol=1e-9, max_iters=steps).x
+        return end, end
 
     def finish(_):
-        best = descend(2 * jax.random.normal(k_init, flat.shape), 0.0)
-        size, axes = jnp.linalg.eigh(jax.hessian(loss)(best.x, 0.0))
         alpha = jnp.asarray(NET_STRENGTHS)
-        ends = jax.lax.map(lambda a: descend(best.x, a), alpha)
-        law = (size / (size + alpha[:, None]) * (axes.T @ best.x)[None]) @ axes.T
-        apart, moved = (jnp.linalg.norm(ends.x - to, axis=1) for to in (law, best.x[None]))
-        return {"law_error": apart / moved, "moved": moved / jnp.linalg.norm(best.x), "smallest": size[0],
-                "gradient": jnp.maximum(best.residual, ends.residual.max())}  # fmt: skip
+        path = jax.lax.scan(descend, 2 * jax.random.normal(k_init, flat.shape), jnp.concatenate([jnp.zeros(1), alpha]))
+        best, ends = path[1][0], path[1][1:]
+        size, axes = jnp.linalg.eigh(jax.hessian(loss)(best, 0.0))
+        law = (size / (size + alpha[:, None]) * (axes.T @ best)[None]) @ axes.T
+        apart, moved = (jnp.linalg.norm(ends - to, axis=1) for to in (law, best[None]))
+        slope = jnp.linalg.norm(jax.vmap(jax.grad(loss))(ends, alpha), axis=1).max()
+        return {"law_error": apart / moved, "moved": moved / jnp.linalg.norm(best), "smallest": size[0],
+                "gradient": slope}  # fmt: skip
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
 

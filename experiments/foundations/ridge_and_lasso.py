@@ -13,10 +13,10 @@ as part of the loss J itself, since without it networks have valleys in place of
 penalty α is added and the new minimum compared with what the quadratic through w* says, (H + αI)⁻¹Hw*; the error is
 relative to the way that the minimum moves.
 
-"Sparsity": 100 examples of 50 normal features, noise N(0, 1), 32 data sets a seed. Five features matter (weights ±1), or
-all 50 do (each ±√0.1, the same length of θ). The L1 strengths are 0.1 to 2 times σ√(2n·log p), above which pure noise is
-set to 0. Lasso is fitted by proximal steps; "subgradient" follows −∇ with sign(θ) for |θ|'s slope, 2000 steps from 0 that
-become smaller. Each penalty has its best strength of a few where errors ‖θ̂ − θ‖² are compared.
+"Sparsity": 100 examples of 50 normal features, noise N(0, 1), 32 data sets a seed. Five features matter (weights
+±1), or all 50 do (each ±√0.1, the same length of θ). The L1 strengths are 0.1 to 2 times σ√(2n·log p), above which pure
+noise is set to 0. Lasso is fitted by proximal steps; "subgradient" follows −∇ with sign(θ) for |θ|'s slope, 2000 steps
+from 0 that become smaller. Each penalty has its best strength of a few where errors ‖θ̂ − θ‖² are compared.
 """
 
 import numpy as np
