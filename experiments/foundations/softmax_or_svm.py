@@ -6,10 +6,14 @@ there are examples, which most α being 0 mitigates); Steinwart 2003, "Sparsenes
 
 "Corrupted" fits both linear classifiers with the same L2 penalty to the same 500 digits, with wrong labels (each other
 class equally likely) or with outliers: images ten times as bright with a random label. The hinge loss is the notes' sum
-over the other classes. Each loss has the penalty, of six, with the fewest errors on 500 other images whose labels are
+over the other classes. Each loss has the penalty, of seven, with the fewest errors on 500 other images whose labels are
 as wrong; test labels are right. "Templates" are rows of softmax classifiers with penalties from nearly none (500 steps
 of L-BFGS at most) to one that leaves hardly any weights. "Machine" tells odd from even digits by a Gaussian kernel, and
 kernel ridge regression does as a control.
+
+After the first standard run, to save time, 400 steps are taken in place of 500 and C = 0.3 was left out (0.77 of 800
+images were support vectors there, with wrong labels); λ = 1, no arm's best, gave way to 1e-5, as 1e-4 had been the
+softmax classifier's best with outliers.
 """
 
 import margin_trials as trials
@@ -21,8 +25,8 @@ from dlnotes.data import images
 
 CORRUPTIONS = {
     "none": trials.Corruption(0.0, 0.0),
-    "20 % of labels wrong": trials.Corruption(0.2, 0.0),
-    "40 % of labels wrong": trials.Corruption(0.4, 0.0),
+    "20 % wrong": trials.Corruption(0.2, 0.0),
+    "40 % wrong": trials.Corruption(0.4, 0.0),
     "5 % outliers": trials.Corruption(0.0, 0.05),
 }
 
@@ -66,7 +70,7 @@ PREDICTIONS = (
     ),
     lab.Less(
         "margin_helps_with_noise", "40 % of the labels wrong: the SVM errs less, by one in a hundred or more",
-        lambda r: svm_over_softmax(r, "40 % of labels wrong"), source=SVM, margin=0.01,
+        lambda r: svm_over_softmax(r, "40 % wrong"), source=SVM, margin=0.01,
     ),
     lab.Less(
         "margin_helps_with_outliers", "5 % outliers: the SVM errs less, by one in a hundred or more",
@@ -74,7 +78,7 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "both_grow_linearly", "20 % wrong: no difference, as both losses grow without bound along wrong scores",
-        lambda r: svm_over_softmax(r, "20 % of labels wrong"), source="Long & Servedio 2010", within=0.02,
+        lambda r: svm_over_softmax(r, "20 % wrong"), source="Long & Servedio 2010", within=0.02,
     ),
     lab.Greater(
         "rows_prefer_their_class", "hardly any L2: a row correlates more with its own class's mean than with others'",
@@ -125,17 +129,26 @@ def draw(r):
     arms = [xr.concat([tuned(r, name, loss) for name in CORRUPTIONS], "data") for loss in trials.LOSSES]
     errors = xr.concat(arms, "loss").assign_coords(data=list(CORRUPTIONS), loss=list(trials.LOSSES))
     lab.figures.dots(axes[0], errors, x="data", hue="loss")
-    axes[0].set(title="Wrong labels or outliers: which loss errs less?", xlabel="", ylabel="test error")
+    axes[0].set(
+        title="Wrong labels: softmax errs less; outliers: the SVM does",
+        xlabel="corruption of the training set",
+        ylabel="test error",
+    )
     strength = r.templates.log10_strength
     alike = xr.concat([r.templates.own, r.templates.other], "mean image of").assign_coords(
         {"mean image of": ["its class", "others"]}
     )
     lab.figures.seeds(axes[1], alike, x="log10_strength", hue="mean image of")
-    axes[1].set(title="A row of W looks like its class's mean only with strong L2", xlabel="log₁₀ of the penalty λ")
+    axes[1].set(
+        title="Rows of W look somewhat like their class's mean, more so with L2", xlabel="log₁₀ of the penalty λ"
+    )
     axes[1].set(ylabel="correlation", xticks=strength.values)
     show(r, axes[2])
-    clean = r.machine.support.sel(flipped=0.0), "Right labels: a smaller share of more examples are support vectors"
-    noisy = r.machine.support.sel(flipped=0.2), "20 % wrong: the same share of them, over 0.4 (dotted)"
+    clean = r.machine.support.sel(flipped=0.0), "Right labels: of more examples a smaller share are support vectors"
+    noisy = (
+        r.machine.support.sel(flipped=0.2),
+        "20 % wrong labels: two of three examples are, and never fewer than 0.4 (dotted)",
+    )
     for ax, (share, title) in zip(axes[3:5], (clean, noisy), strict=True):
         lab.figures.seeds(
             ax, share, x="examples", hue="strength", labels={c: f"C = {c:g}" for c in share.strength.values}
@@ -170,8 +183,8 @@ EXPERIMENT = lab.Experiment(
     studies={
         "corrupted": lab.Study(
             trials.corrupted, {
-                "corruption": CORRUPTIONS, "log10_strength": (-4.0, -3.0, -2.5, -2.0, -1.5, -1.0), "examples": 500,
-                "steps": 500, "dataset": "digits",
+                "corruption": CORRUPTIONS, "log10_strength": (-5.0, -4.0, -3.0, -2.0, -1.5, -1.0, -0.5),
+                "examples": 500, "steps": 400, "dataset": "digits",
             },
             data=images.load, dims={"validation_error": ("loss",), "test_error": ("loss",)},
         ),
@@ -182,13 +195,13 @@ EXPERIMENT = lab.Experiment(
         ),
         "machine": lab.Study(
             trials.machine, {
-                "examples": (200.0, 400.0, 800.0), "flipped": (0.0, 0.2), "strength": (0.3, 1.0, 10.0), "most": 800,
+                "examples": (200.0, 400.0, 800.0), "flipped": (0.0, 0.2), "strength": (1.0, 10.0), "most": 800,
                 "dataset": "digits",
             },
             data=images.load,
         ),
         "decision": lab.Cost(
-            trials.decision, {"vectors": (2**11, 2**13, 2**15), "queries": 256, "features": 64}, repeats=16
+            trials.decision, {"vectors": (2**12, 2**14, 2**16), "queries": 256, "features": 64}, repeats=16
         ),
     },
     predictions=PREDICTIONS,
