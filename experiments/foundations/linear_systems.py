@@ -10,8 +10,8 @@ equal ratios, along random directions; 500 random errors each. Either b is rando
 it. The sheared matrix is [[1, √κ₂], [0, 1.0001]], turned: its eigenvalues are all but equal. Systems have 8 equations.
 
 Contrast is (max − min)/min of the distances from a query to 1000 points, uniform in a cube. Digits, 8 × 8 pixels: a
-copy is one pixel further to the right, or has a black box of 3 × 3 pixels in its middle, or 0.7 of the intensity; 1000 other
-digits are there to be nearer. To shuffle pixels is to deal each pixel's values out again among the pictures.
+copy is one pixel further to the right, or has a black box of 3 × 3 pixels in its middle, or 0.7 of the intensity; 1000
+other digits are there to be nearer. To shuffle pixels is to deal each pixel's values out again among the pictures.
 """
 
 import numpy as np

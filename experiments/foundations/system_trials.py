@@ -73,7 +73,7 @@ def contrast(distances: Array) -> Array:
 
 
 def concentration(key: Array, *, most: int, points: int, queries: int) -> lab.Trial:
-    """Contrast from queries to points that are uniform in a cube of 1, 2, 4 … `most` dimensions; median over queries."""
+    """Contrast from queries to points that are uniform in a cube of 1, 2, 4 … `most` dimensions: its median."""
     draws = jax.random.uniform(key, ((points + queries) * most,), jnp.float32).reshape(points + queries, most)
     last = jnp.array([2**k - 1 for k in range(most.bit_length())])
 
