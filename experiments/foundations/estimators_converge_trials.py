@@ -25,8 +25,8 @@ def estimating(key: Array, *, count: int, sets: int) -> lab.Trial:
     `off` is the share of the estimates that miss by over a quarter of DEVIATION.
     """
 
-    def one(key):
-        k_numbers, k_tosses = jax.random.split(key)
+    def one(i):
+        k_numbers, k_tosses = lab.streams(jax.random.fold_in(key, i), "numbers", "tosses")
         x = 1 + 2 * jax.random.normal(k_numbers, (sizes(count)[-1],))
         heads = 1.0 * jax.random.bernoulli(k_tosses, 0.3, x.shape)
         estimates = [
@@ -35,7 +35,7 @@ def estimating(key: Array, *, count: int, sets: int) -> lab.Trial:
         return jnp.array(estimates)
 
     def finish(_):
-        found = jax.lax.map(one, jax.random.split(lab.streams(key, "sets")[0], sets), batch_size=8)
+        found = jax.lax.map(one, jnp.arange(sets), batch_size=8)
         parts = estimators.bias_variance(found, jnp.broadcast_to(TRUTH, found.shape[1:]))
         return parts._asdict() | {
             "bias": found.mean(0) - TRUTH[None],

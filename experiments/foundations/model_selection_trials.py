@@ -25,8 +25,8 @@ def rows_learned_from(n: Array, rows: int) -> tuple[Array, Array]:
     """Which of the rows learn [1 + FOLDS, rows], and validate [FOLDS, rows]: first all n, then all but one fold."""
     i = jnp.arange(rows)
     there = i < n
-    held = there & (i * FOLDS // n == jnp.arange(FOLDS)[:, None])
-    return jnp.concatenate([there[None], there & ~held]), held
+    held = there[None] & ((i * FOLDS // n)[None] == jnp.arange(FOLDS)[:, None])
+    return jnp.concatenate([there[None], there[None] & ~held]), held
 
 
 def errors(key: Array, n: Array, planted: Array, noise: Array, rows: int, highest: int) -> dict[str, Array]:
@@ -44,8 +44,8 @@ def errors(key: Array, n: Array, planted: Array, noise: Array, rows: int, highes
         return ridge.fit(features, (y * rows_in)[:, None], intercept=False).weights[:, 0]
 
     weights = jax.vmap(jax.vmap(fit, in_axes=(None, 0)), in_axes=(0, None))(1.0 * learning, columns)
-    squares = jnp.square(y - weights @ here.T)  # [1 + FOLDS, degrees, rows]
-    training = (squares[0] * learning[0]).sum(-1)
+    squares = jnp.square(y[None, None] - weights @ here.T)  # [1 + FOLDS, degrees, rows]
+    training = (squares[0] * learning[:1]).sum(-1)
     return {
         "train": training / n,
         "validation": (squares[1:] * held[:, None]).sum(-1) / held.sum(-1)[:, None],
@@ -71,8 +71,8 @@ def chosen(found: dict[str, Array], n: Array) -> Array:
 def choosing(key: Array, *, n: Array, planted: Array, noise: Array, rows: int, sets: int, highest: int) -> lab.Trial:
     """Degrees from 0 on for many data sets of n examples each, the first of `rows`."""
 
-    def one(key):
-        found = errors(key, n, planted, noise, rows, highest)
+    def one(i):
+        found = errors(jax.random.fold_in(key, i), n, planted, noise, rows, highest)
         degrees = chosen(found, n)
         log_test = jnp.log10(found["test"])
         return {
@@ -85,7 +85,7 @@ def choosing(key: Array, *, n: Array, planted: Array, noise: Array, rows: int, s
         }
 
     def finish(_):
-        found = jax.lax.map(one, jax.random.split(lab.streams(key, "sets")[0], sets), batch_size=4)  # fits the caches
+        found = jax.lax.map(one, jnp.arange(sets), batch_size=4)  # what fits the caches
         return {name: of.max() if name == "train_rise" else of.mean(0) for name, of in found.items()}
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
