@@ -11,12 +11,12 @@ fitted to all examples. Regret is log₁₀ of the fit's test error (noise inclu
 to these data: 0.3 is twice the error.
 
 After the first standard run, in which AIC and BIC lost to holding out with 15 examples, corrected AIC was added as the
-penalty that is meant for few examples, and the data sets were doubled, as "AIC finds" was inconclusive.
+penalty that is meant for few examples, and the data sets were doubled, as the share found by AIC was inconclusive. It
+still lay on the edge of its law, which was the one for endless examples, 0.73; now it is the one for 120, 0.70.
 """
 
 import model_selection_trials as trials
 import numpy as np
-from scipy.stats import chi2
 
 from dlnotes import lab
 
@@ -53,22 +53,21 @@ def best_degree(r, n):
     return of(r, "log_test", n).argmin("degree")
 
 
-def aic_keeps_the_order(more: int) -> float:
-    """Chance that none of `more` superfluous weights lowers AIC, many examples (Shibata 1976).
+def aic_keeps_the_order(more: int, n: int) -> float:
+    """Chance that none of `more` superfluous weights lowers AIC: that a random walk never rises above 0 (Shibata 1976).
 
-    p_K = (1/K)·Σᵢ P(χ²ᵢ ≤ 2i)·p_{K−i}, p₀ = 1: that a random walk with steps χ²₁ − 2 never rises above 0 (Spitzer).
+    The i-th of them leaves the share B of the squares, B ~ Beta((n − k − i)/2, ½) where k weights are needed, and so
+    moves by −n·log B − 2, for many examples by χ²₁ − 2. By 200,000 walks.
     """
-    chances = [1.0]
-    for k in range(1, more + 1):
-        chances.append(sum(chi2.cdf(2 * i, i) * chances[k - i] for i in range(1, k + 1)) / k)
-    return chances[-1]
+    needed = trials.PLANTED + 1
+    kept = np.random.default_rng(0).beta((n - needed - np.arange(1, more + 1)) / 2, 0.5, size=(200_000, more))
+    return float(((-n * np.log(kept) - 2).cumsum(1).max(1) <= 0).mean())
 
 
 EE147 = "ee147 Generalizing the Model"
 TWICE = float(np.log10(2))
 
-# Tolerances. Training error: rounding. Shares found: the law is for endless examples, at 120 a few in a hundred may be
-# missing. Regrets alike: 1 % of the test error.
+# Tolerances. Training error: rounding. Share found: four standard errors of 16 × 96 sets. Regrets: 1 % of the error.
 PREDICTIONS = (
     lab.Less(
         "training_falls", "a higher degree never fits training data worse (largest rise in any data set, − 1e-9)",
@@ -120,7 +119,8 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "aic_law", "120 examples: AIC finds the planted degree as often as a random walk stays below 0 (share)",
-        lambda r: finds(r, "AIC"), source="Shibata 1976", target=aic_keeps_the_order(9 - trials.PLANTED), within=0.05,
+        lambda r: finds(r, "AIC"), source="Shibata 1976",
+        target=aic_keeps_the_order(9 - trials.PLANTED, MANY), within=0.05,
     ),
     lab.Greater(
         "bic_finds", "120 examples: BIC finds it in nine of ten data sets (share − 0.9)",
@@ -144,8 +144,8 @@ def draw(r):
         ax.set(title=f"{n} examples: who takes a good degree?", xlabel="", ylabel="regret, log₁₀ of test error")
     found = chooser(r, "found").sel(planted="cubic", drop=True)
     lab.figures.seeds(axes[4], found, x="n", hue="chooser", log="x")
-    axes[4].axhline(aic_keeps_the_order(9 - trials.PLANTED), color="black", linestyle=":", linewidth=1)
-    axes[4].set(title="A cubic is the truth: who takes degree 3? (dotted: AIC in the end)")
+    axes[4].plot(found.n, [aic_keeps_the_order(9 - trials.PLANTED, n) for n in found.n.values], "k:", linewidth=1)
+    axes[4].set(title="A cubic is the truth: who takes degree 3? (dotted: law for AIC)")
     axes[4].set(xlabel="examples n", ylabel="share of the data sets")
     return figure
 

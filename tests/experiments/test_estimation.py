@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
-from scipy.stats import kstest, wishart
+from scipy.stats import chi2, kstest, wishart
 
 from dlnotes.lab import discover
 
@@ -60,10 +60,13 @@ def test_errors_are_those_of_numpys_fits_to_the_rows_that_count(choosing):
         np.testing.assert_allclose(found["validation"][0, degree], ((y - legval(x, part)) ** 2)[:4].mean(), rtol=1e-9)
 
 
-def test_the_chance_that_aic_keeps_the_order_is_that_of_a_random_walk(choosing):
-    steps = np.random.default_rng(0).chisquare(1, size=(100_000, 6)) - 2
-    share = (steps.cumsum(1).max(1) <= 0).mean()
-    assert abs(choosing.aic_keeps_the_order(6) - share) < 4 * np.sqrt(share * (1 - share) / 100_000)
+def test_the_chance_that_aic_keeps_the_order_is_spitzers_for_many_examples_and_less_for_few(choosing):
+    chances = [1.0]  # p_K = (1/K)·Σᵢ P(χ²ᵢ ≤ 2i)·p_{K−i}: that a walk with steps χ²₁ − 2 never rises above 0
+    for k in range(1, 7):
+        chances.append(sum(chi2.cdf(2 * i, i) * chances[k - i] for i in range(1, k + 1)) / k)
+    many, few = choosing.aic_keeps_the_order(6, 1_000_000), choosing.aic_keeps_the_order(6, 30)
+    assert abs(many - chances[-1]) < 4 * np.sqrt(many * (1 - many) / 200_000)
+    assert few < many - 0.1
 
 
 def test_a_triangle_stands_for_many_examples():
