@@ -5,7 +5,7 @@ Dodge et al. 2019 (arXiv 1909.03004), expected best of n.
 
 A network with one hidden layer of 16 ReLU units is trained on digits for 100 steps of batch 32. Its test loss, at most
 the log 10 nats of knowing nothing, is measured at 61 rates from 1e-5 to 10 by descent, with momentum 0.9 and by Adam,
-and for 41 values of β from 0 to 0.9999 in two conventions: the sum v ← βv + g at the rate 0.003, where a larger β is a
+and for 61 values of β from 0 to 0.9999 in two conventions: the sum v ← βv + g at the rate 0.003, where a larger β is a
 longer step, and the average v ← βv + (1 − β)g at the rate 0.3. All searches of n tries are then counted at once: the
 mean over them follows from the sorted losses. Regret is that expected loss less the least on the grid, in nats.
 
@@ -23,15 +23,25 @@ RANGES = {"usual": (-4.0, 0.0), "wide": (-5.0, 1.0)}
 BETAS = {"narrow": (-3.0, -1.0), "whole": (-4.0, 0.0)}
 
 
+def losses(r):
+    """Test losses by method, over the logarithm of the rate, and over that of 1 − β."""
+    place = r.training.tried / trials.FINEST
+    loss = r.training.loss.assign_coords(method=[*trials.METHODS, *trials.CONVENTIONS])
+    some = [loss.isel(method=slice(3)), loss.isel(method=slice(3, None))]
+    at = {"log10_rate": -5 + 6 * place, "log10_gap": -4 + 4 * place}
+    return [
+        part.rename(tried=name).assign_coords({name: x.values})
+        for part, (name, x) in zip(some, at.items(), strict=True)
+    ]
+
+
 def rates(r, method, span="usual"):
     """Regret by scale and number of tries."""
-    loss = r.rates.loss.assign_coords(method=list(trials.METHODS)).sel(method=method, drop=True)
-    return trials.regret(loss, "log10_rate", *RANGES[span])
+    return trials.regret(losses(r)[0].sel({"method": method}, drop=True), "log10_rate", *RANGES[span])
 
 
 def decays(r, convention, span):
-    loss = r.decays.loss.assign_coords(convention=list(trials.CONVENTIONS)).sel(convention=convention, drop=True)
-    return trials.regret(loss, "log10_gap", *BETAS[span])
+    return trials.regret(losses(r)[1].sel({"method": convention}, drop=True), "log10_gap", *BETAS[span])
 
 
 def advantage(regret, tries=8):
@@ -99,16 +109,15 @@ PREDICTIONS = (
 
 def draw(r):
     figure, axes = lab.figures.panels(6)
-    loss = r.rates.loss.assign_coords(method=list(trials.METHODS))
-    lab.figures.seeds(axes[0], loss, x="log10_rate", hue="method")
+    of_rates, of_betas = losses(r)
+    lab.figures.seeds(axes[0], of_rates, x="log10_rate", hue="method")
     axes[0].axvspan(-1, 0, color="black", alpha=0.08, linewidth=0)
     axes[0].set(title="Where the good rates are (shaded: 90 % of linear tries up to 1)", ylabel="test loss, nats")
     axes[0].set(xlabel="log₁₀ of the learning rate")
     for ax, method in zip(axes[1:4], trials.METHODS, strict=True):
         lab.figures.seeds(ax, rates(r, method), x="tries", hue="scale", log="xy")
         ax.set(title=f"{method}: regret of the best of n rates, 1e-4 to 1", xlabel="tries n", ylabel="regret, nats")
-    loss = r.decays.loss.assign_coords(convention=list(trials.CONVENTIONS))
-    lab.figures.seeds(axes[4], loss, x="log10_gap", hue="convention")
+    lab.figures.seeds(axes[4], of_betas, x="log10_gap", hue="method")
     axes[4].set(title="Where the good β are", xlabel="log₁₀ of 1 − β (0.9999 to 0)", ylabel="test loss, nats")
     both = xr.concat([advantage(decays(r, name, "whole")) for name in trials.CONVENTIONS], "convention")
     narrow = xr.concat([advantage(decays(r, name, "narrow")) for name in trials.CONVENTIONS], "convention")
@@ -123,29 +132,23 @@ def draw(r):
     return figure
 
 
-SIZES = {"width": 16, "batch": 32, "steps": 100, "every": 100, "dataset": "digits"}
 EXPERIMENT = lab.Experiment(
     __doc__,
     studies={
-        "rates": lab.Study(
-            trials.rates, {"log10_rate": tuple(round(-5 + 0.1 * i, 1) for i in range(61)), **SIZES}, data=images.load,
-            dims={"loss": ("method",)},
-        ),
-        "decays": lab.Study(
-            trials.decays,
+        "training": lab.Study(
+            trials.training,
             {
-                "log10_gap": tuple(round(-4 + 0.1 * i, 1) for i in range(41)), "rate_of_sum": 0.003,
-                "rate_of_average": 0.3, **SIZES,
+                "tried": trials.grid(1), "rate_of_sum": 0.003, "rate_of_average": 0.3, "width": 16, "batch": 32,
+                "steps": 100, "every": 100, "dataset": "digits",
             },
-            data=images.load, dims={"loss": ("convention",)},
+            data=images.load, dims={"loss": ("method",)},
         ),
     },
     predictions=PREDICTIONS,
     draw=draw,
     presets={
         "quick": {
-            "seeds": 4, "log10_rate": (-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0), "width": 4, "batch": 8, "steps": 20,
-            "every": 10, "log10_gap": (-4.0, -3.0, -2.0, -1.0, 0.0),
+            "seeds": 4, "tried": trials.grid(15), "width": 4, "batch": 8, "steps": 20, "every": 10,
         },
         "full": {"seeds": 64, "dataset": "mnist", "width": 256, "batch": 128, "steps": 2000, "every": 2000},
     },
