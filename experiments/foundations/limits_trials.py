@@ -13,7 +13,7 @@ from dlnotes.nn.mlp import MLP, Affine, from_layers
 
 SQUARE = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR, OR = jnp.array([-1.0, 1.0, 1.0, -1.0]), jnp.array([-1.0, 1.0, 1.0, 1.0])
-MODELS = ("line", "three linear layers", "hidden layer", "line in r and θ")
+MODELS = ("line", "linear stack", "hidden layer", "polar line")
 WIDEST = 16
 PASSES = 500
 
@@ -69,9 +69,9 @@ def shapes(key: Array, *, rings: Array, examples: int, steps: int) -> lab.Trial:
 
     models = {
         "line": (zeros, line),
-        "three linear layers": (stack.init(k_init, x), stack.apply),
+        "linear stack": (stack.init(k_init, x), stack.apply),
         "hidden layer": (hidden.init(k_init, x), hidden.apply),
-        "line in r and θ": (zeros, lambda params, x: line(params, polar(x))),
+        "polar line": (zeros, lambda params, x: line(params, polar(x))),
     }
 
     def finish(_):
@@ -101,15 +101,12 @@ def train(params, apply, x: Array, labels: Array, steps: int):
 
 def stack(key: Array, *, width: int, depth: int) -> lab.Trial:
     """A stack of random linear layers less the one layer W = W_L⋯W₁, b = b_L + W_L b_{L−1} + …, relative."""
-    keys = jax.random.split(key, 2 * depth + 1)
-    normal = jax.random.normal
-    layers = [
-        Affine(normal(k_w, (width * width,)).reshape(width, width) / jnp.sqrt(width), normal(k_b, (width,)))
-        for k_w, k_b in zip(keys[1 : depth + 1], keys[depth + 1 :], strict=True)
-    ]
+    numbers = jax.random.normal(key, (depth * width * (width + 1) + 64 * width,))
+    weights, biases, x = jnp.split(numbers, [depth * width**2, depth * width * (width + 1)])
+    weights, biases = weights.reshape(depth, width, width) / jnp.sqrt(width), biases.reshape(depth, width)
+    layers, x = [Affine(*pair) for pair in zip(weights, biases, strict=True)], x.reshape(64, width)
 
     def finish(_):
-        x = normal(keys[0], (64 * width,)).reshape(64, width)
         deep = MLP(depth, width, width, activation=lambda h: h).apply(from_layers(layers), x)
         one = layers[0]
         for after in layers[1:]:

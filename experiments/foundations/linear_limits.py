@@ -28,7 +28,7 @@ def accuracy(r, shape, *models):
 
 def best_line(r):
     """The same for a line and a stack of linear layers, on the shape where they do better."""
-    both = [accuracy(r, shape, "line", "three linear layers") for shape in ("clusters", "rings")]
+    both = [accuracy(r, shape, "line", "linear stack") for shape in ("clusters", "rings")]
     return xr.concat(both, "rings").max("rings")
 
 
@@ -87,11 +87,11 @@ PREDICTIONS = (
     ),
     lab.Greater(
         "polar_solves_rings", "in r and θ a line has more than 0.95 of the rings right",
-        lambda r: accuracy(r, "rings", "line in r and θ") - 0.95, source=SOFTMAX,
+        lambda r: accuracy(r, "rings", "polar line") - 0.95, source=SOFTMAX,
     ),
     lab.Less(
         "polar_fails_clusters", "but of XOR's clusters less than 0.8: the coordinates must fit the data",
-        lambda r: accuracy(r, "clusters", "line in r and θ") - 0.8, source="ours",
+        lambda r: accuracy(r, "clusters", "polar line") - 0.8, source="ours",
     ),
     lab.Equivalent(
         "stack_collapses", "five linear layers are the one with W = W₅⋯W₁ (relative difference)",
@@ -140,7 +140,7 @@ def draw(r):
     axes[2].plot(width, start * (width / width[0]) ** -2.0, color="black", linewidth=0.8, linestyle=":")
     axes[2].set_xticks(width.values, [f"{w:g}" for w in width.values])
     axes[2].set_xticks([], minor=True)
-    title = "More units approximate any curve better (dotted: like n⁻²), if they are found, and inside"
+    title = "More units do better (dotted: like n⁻²), if they are found"
     axes[2].set(title=title, xlabel="ReLUs n", ylabel="largest error")
     show(axes[3])
     return figure
