@@ -73,7 +73,7 @@ def hunger(
 
 
 def least_squares(key: Array, *, shift: Array, noise: Array, n: int, features: int) -> lab.Trial:
-    """Least squares on a training set, and on a test set of another distribution: where the minimum goes, what it costs.
+    """Least squares on a training set and on a test set unlike it: where the minimum goes, and what it costs.
 
     The rule's first weight grows by `shift`; or the first input's mean does, and the truth is linear, or has ½x₁² too.
     """

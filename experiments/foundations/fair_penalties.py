@@ -12,9 +12,9 @@ quarter of the features with the smallest numbers and for that with the largest.
 or all 50 higher. The error is the training set's mean square.
 
 "Smoothness": the likeliest polynomial of degree 15 for 20 points of sin(4x + 1) with noise N(0, 0.3²), where each
-Legendre weight has the prior N(0, σ²): an L2 penalty of 0.3²/σ². Roughness is ∫f″² over −1 … 1, Lipschitz's constant the
-largest slope; logarithms are averaged over 32 data sets a seed. As a control, a ReLU network of 50 units fitted to the
-same points has its hidden weights multiplied by 100 and its output weights divided by 100.
+Legendre weight has the prior N(0, σ²): an L2 penalty of 0.3²/σ². Roughness is ∫f″² over −1 … 1, Lipschitz's constant
+the largest slope; logarithms are averaged over 32 data sets a seed. As a control, a ReLU network of 50 units fitted to
+the same points has its hidden weights multiplied by 100 and its output weights divided by 100.
 """
 
 import fairness_trials as trials
@@ -59,8 +59,8 @@ def gap(r, prior):
 STANDARD, BIASES, SMOOTH = "lectures Training FFN", "lectures; dlbook 2.2.1", "cs182 2.3.1"
 TWICE = float(np.log10(2))
 
-# Tolerances. Rounding: float64 at condition 10⁶, or numbers of 50². Kept shares: chance over 16 × 32 data sets is half a
-# hundredth. "Over twice", "over ten times": beyond any chance.
+# Tolerances. Rounding: float64 at condition 10⁶, or numbers of 50². Kept shares: chance over 16 × 32 data sets is half
+# a hundredth. "Over twice", "over ten times": beyond any chance.
 PREDICTIONS = (
     lab.Greater(
         "units_matter", "other units change ridge's predictions (relative to their size, by a tenth)",
