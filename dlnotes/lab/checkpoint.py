@@ -95,7 +95,7 @@ class Checkpoints:
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, flat(like))
         with ocp.CheckpointManager(self.folder / "steps") as manager:
             stored = manager.restore(step, args=ocp.args.StandardRestore(abstract))
-        restored = [stored[name(i)] for i in range(len(leaves))]
+        restored = [stored.get(name(i), leaf) for i, leaf in enumerate(leaves)]
         host = [isinstance(leaf, np.ndarray) for leaf in leaves]
         return jax.tree.unflatten(structure, [np.array(r) if h else r for r, h in zip(restored, host, strict=True)])
 
@@ -109,8 +109,8 @@ def name(index: int) -> str:
 
 
 def flat(tree: Any) -> dict[str, Any]:
-    """A pytree as a flat dict of its leaves: orbax would turn tuples into lists."""
-    return {name(i): leaf for i, leaf in enumerate(jax.tree.leaves(tree))}
+    """A pytree as a flat dict of its leaves: orbax would turn tuples into lists, and cannot save empty arrays."""
+    return {name(i): leaf for i, leaf in enumerate(jax.tree.leaves(tree)) if leaf.size}
 
 
 def digest(folder: Path) -> dict[str, str]:

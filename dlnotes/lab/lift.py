@@ -169,6 +169,17 @@ def end(program: Program) -> Callable:
     return finish
 
 
+def in_groups(function: Callable, trials: Any, size: int, group: int) -> Any:
+    """`function` over `size` trials, `group` at a time: `lax.map(batch_size=)`, which cannot divide empty leaves."""
+    whole = size - size % group
+    groups = jax.tree.map(lambda x: x[:whole].reshape(whole // group, group, *x.shape[1:]), trials)
+    done = jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), jax.lax.map(jax.vmap(function), groups))
+    if whole == size:
+        return done
+    rest = jax.vmap(function)(jax.tree.map(lambda x: x[whole:], trials))
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), done, rest)
+
+
 def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
     """`function` over trials: its first `mapped` arguments have a leading trial axis, the rest are shared.
 
@@ -181,7 +192,7 @@ def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
         size = jax.tree.leaves(trials)[0].shape[0]
         if group >= size:
             return jax.vmap(lambda *trial: function(*trial, *shared))(*trials)
-        return jax.lax.map(lambda trial: function(*trial, *shared), trials, batch_size=group)
+        return in_groups(lambda trial: function(*trial, *shared), trials, size, group)
 
     def over_trials(*arguments):
         specs = tuple(SHARDED if i < mapped else WHOLE for i in range(len(arguments)))

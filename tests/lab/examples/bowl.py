@@ -15,7 +15,7 @@ def descent(key, *, rate: Array, width: int, steps: int, every: int) -> lab.Tria
     k_init, k_noise = lab.streams(key, "init", "noise")
 
     def init():
-        return {"x": jax.random.normal(k_init, (width,)), "path": (jnp.zeros(()), [])}
+        return {"x": jax.random.normal(k_init, (width,)), "path": (jnp.zeros(()), [jnp.zeros((0, 3))])}
 
     def step(state, t):
         x, (path, nothing) = state["x"], state["path"]
