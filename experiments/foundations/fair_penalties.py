@@ -76,11 +76,11 @@ PREDICTIONS = (
     ),
     lab.Greater(
         "unlike", "other units: of features with large numbers over 0.8 more is kept than of those with small ones",
-        lambda r: units(r, "kept", inputs=0, end=1) - units(r, "kept", inputs=0, end=0), source=STANDARD, margin=0.8,
+        lambda r: units(r, "kept", kind=0, end=1) - units(r, "kept", kind=0, end=0), source=STANDARD, margin=0.8,
     ),
     lab.Equivalent(
         "alike", "standardized, all are penalized alike (difference of what is kept)",
-        lambda r: units(r, "kept", inputs=1, end=1) - units(r, "kept", inputs=1, end=0), source=STANDARD, within=0.03,
+        lambda r: units(r, "kept", kind=1, end=1) - units(r, "kept", kind=1, end=0), source=STANDARD, within=0.03,
     ),
     lab.Greater(
         "units_harm", "at strength 10 ridge errs over twice as much in other units as standardized (log₁₀)",
@@ -125,7 +125,7 @@ PREDICTIONS = (
 def draw(r):
     figure, axes = lab.figures.panels(4)
     labels = [f"{inputs}, {end} numbers" for inputs in ("raw", "standardized") for end in ("small", "large")]
-    kept = r.units.kept.sel(decades=1.5, drop=True).stack(group=("inputs", "end")).reset_index("group", drop=True)
+    kept = r.units.kept.sel(decades=1.5, drop=True).stack(group=("kind", "end")).reset_index("group", drop=True)
     kept = kept.assign_coords(strength=[f"{v:g}" for v in trials.STRENGTHS], group=labels)
     lab.figures.seeds(axes[0], kept, x="strength", hue="group")
     axes[0].set(title="The penalty hits features with small numbers, unless standardized", ylabel="share kept")
@@ -152,7 +152,7 @@ EXPERIMENT = lab.Experiment(
         "units": lab.Study(
             trials.units, {"decades": (1.5,), "n": 100, "features": 20, "sets": 32},
             dims=dict.fromkeys(("change", "standard_change"), ("strength",))
-            | {"error": ("inputs", "strength"), "kept": ("inputs", "end", "strength")},
+            | {"error": ("inputs", "strength"), "kept": ("kind", "end", "strength")},
         ),
         "biases": lab.Study(
             trials.biases, {"offset": (0.0, 50.0), "strength": 10.0, "noise": 0.5, "features": 10, "sets": 64},
