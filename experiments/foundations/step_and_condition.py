@@ -29,10 +29,20 @@ def gain(r, **where):
     return r.quadratic.gain.assign_coords(times=list(trials.TIMES)).sel(where, drop=True)
 
 
+def curved(array):
+    """The activations whose loss curves upwards along its gradient."""
+    return array.sel(activation=["ReLU", "softplus", "tanh"])
+
+
 def on_network(r, what, times):
     """Measured, or promised to second order, decrease by a step of so many ε*, at both times: all but the sigmoid."""
-    some = r.network[what].assign_coords(times=list(trials.TIMES)).sel(times=times, drop=True)
-    return some.sel(activation=["ReLU", "softplus", "tanh"])
+    return curved(r.network[what]).assign_coords(times=list(trials.TIMES)).sel(times=times, drop=True)
+
+
+def change(r, times):
+    """Decrease by a step of so many ε* over the loss, on average over activations and both times."""
+    over = on_network(r, "lowered", times) / curved(r.network.height)
+    return over.mean(("activation", "trained"), skipna=False)
 
 
 def misjudged(r, times):
@@ -87,8 +97,7 @@ PREDICTIONS = (
     ),
     lab.Less(
         "network_uphill", "network: 4ε* goes uphill (decrease over the loss)",
-        lambda r: (on_network(r, "lowered", 4.0) / r.network.height).mean(("activation", "trained"), skipna=False),
-        source=LECTURES,
+        lambda r: change(r, 4.0), source=LECTURES,
     ),
     *(
         lab.Less(
