@@ -3,11 +3,11 @@
 import gzip
 import hashlib
 import io
-import multiprocessing
 import sys
 import tarfile
+import time
 import zipfile
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -174,37 +174,20 @@ def test_leavings_of_a_killed_process_are_swept(toy, tmp_path):
     assert left(fetch.get("toy")) == ["a.bin", "b.txt.gz"]
 
 
-def fetch_as_another(data, archive, folder):
-    """In a process of its own: fetch with a client that notes that it was called, and is slow."""
-    import os
-    import time
+def test_of_two_at_a_time_one_waits_and_finds_it_done(toy, monkeypatch):
+    """Threads with a lock of their own each: to the file they lock they are as two processes."""
+    calls = toy(whole())
+    quick = fetch._download
 
-    os.environ["DLNOTES_DATA"] = data
-    sources.sources = lambda: {"toy": source_of()}
+    def slow(source, folder):
+        time.sleep(0.3)
+        return quick(source, folder)
 
-    def download(source, place):
-        with Path(folder).open("a") as log:
-            log.write("called\n")
-        time.sleep(0.5)
-        (place / "toy-1.0.tgz").write_bytes(archive)
-        return place / "toy-1.0.tgz"
-
-    fetch._download = download
-    fetch.get("toy")
-
-
-def test_of_two_processes_one_waits(tmp_path):
-    log = tmp_path / "log"
-    spawn = multiprocessing.get_context("fork")
-    racers = [
-        spawn.Process(target=fetch_as_another, args=(str(tmp_path / "data"), whole(), str(log))) for _ in range(2)
-    ]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join(30)
-    assert [racer.exitcode for racer in racers] == [0, 0]
-    assert log.read_text() == "called\n"
+    monkeypatch.setattr(fetch, "_download", slow)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(fetch.get, ["toy", "toy"]))
+    assert left(folders[0]) == ["a.bin", "b.txt.gz"]
+    assert len(calls) == 1
 
 
 def test_what_needs_no_fetching_says_so():
