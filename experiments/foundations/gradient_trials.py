@@ -1,6 +1,7 @@
 """A small network on digits, its gradient by differences, and gradients that are wrong on purpose."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +16,28 @@ from dlnotes.nn.mlp import parameter_count
 
 PIXELS = 4  # on a side: means of 2 × 2 pixels
 LEAVES = ("first", "second")
-WAYS = ("two-sided, float64", "one-sided, float64", "two-sided, float32", "one-sided, float32", "two-sided, ReLU")
+TANH, RELU, WRONG = range(3)  # activations; the last has a wrong derivative
+WAYS = ("two-sided, float64", "two-sided, ReLU", "one-sided, float64", "two-sided, float32", "one-sided, float32")
+
+
+class Case(NamedTuple):
+    """Which function is meant: activation, what multiplies the hidden units, penalties on kernels and on biases."""
+
+    activation: Array | int
+    mask: Array
+    on_kernels: Array | float = 0.0
+    on_biases: Array | float = 0.0
+
+
+def wrong_tanh(z: Array) -> Array:
+    """tanh z with the derivative 1 − h in place of 1 − h²."""
+    h = jnp.tanh(z)
+    linear = z * jax.lax.stop_gradient(1 - h)
+    return linear + jax.lax.stop_gradient(h - linear)
 
 
 def problem(key: Array, data: images.Images, width: int, examples: int) -> tuple[dict, Callable]:
-    """Random parameters (biases 0, in float64) and loss(params, φ, mask, penalties): cross-entropy and L2 penalties.
-
-    `mask` multiplies the hidden units; `penalties` are those on kernels and on biases.
-    """
+    """Random parameters (biases 0, in float64) and loss(params, case): cross-entropy and L2 penalties."""
     k_sample, k_first, k_second = lab.streams(key, "sample", "first", "second")
     chosen = jax.random.randint(k_sample, (examples,), 0, len(data.train_labels))
     pictures = jnp.asarray(data.train_images)[chosen, ..., 0].reshape(examples, PIXELS, 2, PIXELS, 2).mean((2, 4))
@@ -33,15 +48,15 @@ def problem(key: Array, data: images.Images, width: int, examples: int) -> tuple
         for k, (name, size) in zip((k_first, k_second), sizes.items(), strict=True)
     }
 
-    def loss(params, phi=jnp.tanh, mask=None, penalties=(0.0, 0.0)):
+    def loss(params, case):
         first, second = params["first"], params["second"]
         x = pictures.reshape(examples, -1).astype(first["kernel"].dtype)
-        h = phi(x @ first["kernel"] + first["bias"][None])
-        h = h if mask is None else 2 * h * mask
-        y = h @ second["kernel"] + second["bias"][None]
+        z = x @ first["kernel"] + first["bias"][None]
+        h = jax.lax.switch(jnp.asarray(case.activation, int), (jnp.tanh, jax.nn.relu, wrong_tanh), z)
+        y = (h * case.mask.astype(h.dtype)) @ second["kernel"] + second["bias"][None]
         weights, biases = ({name: params[name][leaf] for name in LEAVES} for leaf in ("kernel", "bias"))
         squares = (optax.tree.norm(weights, squared=True), optax.tree.norm(biases, squared=True))
-        penalty = 0.5 * (penalties[0] * squares[0] + penalties[1] * squares[1])
+        penalty = 0.5 * (case.on_kernels * squares[0] + case.on_biases * squares[1])
         return optax.softmax_cross_entropy_with_integer_labels(y, labels).mean() + penalty
 
     return params, loss
@@ -57,26 +72,24 @@ def order(
 ) -> lab.Trial:
     """Relative distance from the exact gradient, in each of `WAYS`, for one step ε."""
     params, loss = problem(key, data, width, examples)
-
-    def error(loss, dtype, two_sided):
-        here = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-        differences = all_at_once(loss, here, 10.0**log10_step, two_sided=two_sided)
-        exact = jax.grad(loss)(jax.tree.map(lambda leaf: leaf.astype(jnp.float64), here))
-        return relative_distance(jax.tree.map(lambda leaf: leaf.astype(jnp.float64), differences), exact)
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.float32).astype(jnp.float64), params)  # the same in both
+    plain = jnp.ones((examples, width))
 
     def finish(_):
-        cases = [(loss, dtype, sided) for dtype in (jnp.float64, jnp.float32) for sided in (True, False)]
-        cases.append((lambda p: loss(p, jax.nn.relu), jnp.float64, True))
-        return {"error": jnp.stack([error(*case) for case in cases])}
+        exact = jax.vmap(lambda which: jax.grad(loss)(params, Case(which, plain)))(jnp.array([TANH, RELU]))
+        true = jax.tree.map(lambda leaf: leaf[0], exact)
+
+        def differences(which, dtype, two_sided):
+            here = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+            found = all_at_once(lambda p: loss(p, Case(which, plain)), here, 10.0**log10_step, two_sided=two_sided)
+            return jax.tree.map(lambda leaf: leaf.astype(jnp.float64), found)
+
+        both = jax.vmap(lambda which: differences(which, jnp.float64, True))(jnp.array([TANH, RELU]))
+        others = [(jnp.float64, False), (jnp.float32, True), (jnp.float32, False)]
+        errors = [relative_distance(differences(TANH, *each), true) for each in others]
+        return {"error": jnp.concatenate([jax.vmap(relative_distance)(both, exact), jnp.stack(errors)])}
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
-
-
-def wrong_tanh(z: Array) -> Array:
-    """tanh z with the derivative 1 − h in place of 1 − h²."""
-    h = jnp.tanh(z)
-    linear = z * jax.lax.stop_gradient(1 - h)
-    return linear + jax.lax.stop_gradient(h - linear)
 
 
 def with_fresh_masks(loss: Callable, params: dict, key: Array, step: float) -> dict:
@@ -98,32 +111,40 @@ def pitfalls(
     k_problem, k_mask, k_other = lab.streams(key, "problem", "mask", "other")
     start, loss = problem(k_problem, data, width, examples)
 
-    def mask(k):
-        return jax.random.bernoulli(k, 0.5, (examples, width)).astype(jnp.float64)
+    plain = jnp.ones((examples, width))
 
-    def penalized(params):
-        return loss(params, penalties=(penalty, penalty))
+    def dropout(k):
+        return 2.0 * jax.random.bernoulli(k, 0.5, (examples, width))
 
-    def dropped(params, k):
-        return loss(params, mask=mask(k))
+    fixed = dropout(k_mask)
+    cases = [
+        Case(TANH, plain, penalty, penalty), Case(TANH, fixed), Case(TANH, plain), Case(TANH, plain, penalty),
+        Case(WRONG, plain, penalty, penalty),
+    ]  # fmt: skip
 
     def checks(params):
-        right, exact = all_at_once(penalized, params), jax.grad(penalized)(params)
-        kept = jax.grad(dropped)(params, k_mask)
-        unpenalized = jax.grad(lambda p: loss(p, penalties=(penalty, 0.0)))(params)
-        wrong = jax.grad(lambda p: loss(p, wrong_tanh, penalties=(penalty, penalty)))(params)
+        gradients = jax.vmap(jax.grad(loss), (None, 0))(params, stacked(cases))
+        exact, kept, bare, unpenalized, wrong = (jax.tree.map(lambda leaf, i=i: leaf[i], gradients) for i in range(5))
+        found = jax.vmap(lambda case: all_at_once(lambda p: loss(p, case), params))(stacked(cases[:2]))
+        right, dropped = (jax.tree.map(lambda leaf, i=i: leaf[i], found) for i in range(2))
+        redrawn = with_fresh_masks(lambda p, k: loss(p, Case(TANH, dropout(k))), params, k_other, 6e-6)
         return {
             "correct": relative_distance(right, exact),
-            "penalty_forgotten": relative_distance(right, jax.grad(loss)(params)),
+            "penalty_forgotten": relative_distance(right, bare),
             "bias_penalty_forgotten": relative_distance(right, unpenalized),
-            "fresh_masks": relative_distance(with_fresh_masks(dropped, params, k_other, 6e-6), kept),
-            "fixed_mask": relative_distance(all_at_once(lambda p: dropped(p, k_mask), params), kept),
+            "fresh_masks": relative_distance(redrawn, kept),
+            "fixed_mask": relative_distance(dropped, kept),
             "wrong_tanh": jnp.stack([relative_distance(right[name], wrong[name]) for name in LEAVES]),
         }
 
     def finish(params):
-        descend = jax.grad(penalized)
-        later = jax.lax.fori_loop(0, steps, lambda _, p: optax.tree.add_scale(p, -rate, descend(p)), params)
-        return jax.lax.map(checks, jax.tree.map(lambda *leaves: jnp.stack(leaves), params, later))
+        descend = jax.grad(loss)
+        later = jax.lax.fori_loop(0, steps, lambda _, p: optax.tree.add_scale(p, -rate, descend(p, cases[0])), params)
+        return jax.lax.map(checks, stacked([params, later]))
 
     return lab.Trial(lambda: start, finish=finish)
+
+
+def stacked(trees: list) -> Any:
+    """One tree with a leading axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, float) for leaf in leaves]), *trees)
