@@ -76,7 +76,6 @@ def network(
             "promised": derivatives.taylor_decrease(along, steps),
             "kept": jax.vmap(lowered)(shares) / (shares * along.slope),
             "height": height,
-            "best": best,
         }
 
     def init():
