@@ -1,7 +1,7 @@
 """Are networks hungrier for data than simpler learners, and what if the test data are of another distribution?
 
-Sources: ee147 Artificial Neural Networks ("data hungry"), Generalizing the Model (all data of one distribution; more
-data against overfitting), Gradient Descent Optimization (the loss surface is a function of the data's distribution).
+Sources: ee147 History ("data hungry"), Generalizing the Model (all data of one distribution; more data against
+overfitting), Optimizing Gradient Descent (the loss surface is a function of the data's distribution).
 
 "Hunger": digits, test error from the first n of 1437 training images in an order that each seed draws. Nearest neighbor
 compares pixels; the linear classifier, the MLP (one hidden layer of 64 ReLU units) and the CNN (two convolutions, 8 and

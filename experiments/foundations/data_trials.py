@@ -46,7 +46,7 @@ def hunger(
     x, labels = jnp.asarray(data.train_images)[order], jnp.asarray(data.train_labels)[order]
     test = jnp.asarray(data.test_images)
 
-    def learned(net, rate):
+    def learned(k_net, net, rate):
         optimizer = optax.adam(rate)
 
         def loss(params, chosen):
@@ -59,14 +59,15 @@ def hunger(
             updates, state = optimizer.update(gradient, state, params)
             return (optax.apply_updates(params, updates), state), None
 
-        begin = net.init(k_init, x[:2])
+        begin = net.init(k_net, x[:2])
         (params, _), _ = jax.lax.scan(step, (begin, optimizer.init(begin)), jnp.arange(steps))
         return net.apply(params, test).argmax(-1)
 
     def finish(_):
         flat, queries = (part.reshape(len(part), -1) for part in (x, test))
-        apart = jnp.where(jnp.arange(len(x)) < n, neighbors.euclidean(queries, flat), jnp.inf)
-        found = [labels[apart.argmin(1)], *(learned(*which) for which in networks(width).values())]
+        apart = jnp.where((jnp.arange(len(x)) < n)[None], neighbors.euclidean(queries, flat), jnp.inf)
+        keys, nets = jax.random.split(k_init, 3), networks(width).values()
+        found = [labels[apart.argmin(1)], *(learned(k, *which) for k, which in zip(keys, nets, strict=True))]
         return {"error": jnp.mean(jnp.stack(found) != jnp.asarray(data.test_labels)[None], axis=1)}
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
@@ -80,17 +81,15 @@ def least_squares(key: Array, *, shift: Array, noise: Array, n: int, features: i
     k_theta, k_inputs, k_noise = lab.streams(key, "theta", "inputs", "noise")
     first = jnp.eye(features)[0]
 
-    def samples(kind):
-        theta = jax.random.normal(k_theta, (features,))
-        x = jax.random.normal(k_inputs, (2 * n * features,)).reshape(2, n, features)
+    def samples(kind, theta, normal, xi):
         by = jnp.array([0.0, 1.0]) * shift
-        x = x + (0.0 if kind == "rule" else by[:, None, None] * first)
-        y = x @ theta + noise * jax.random.normal(k_noise, (2 * n,)).reshape(2, n)
+        x = normal + (0.0 if kind == "rule" else by[:, None, None] * first[None, None])
+        y = x @ theta + noise * xi
         y = y + {"rule": by[:, None] * x[..., 0], "inputs": 0.0, "inputs, bent truth": 0.5 * x[..., 0] ** 2}[kind]
         return jnp.concatenate([x, jnp.ones((2, n, 1))], axis=-1), y[..., None]
 
-    def measured(kind):
-        x, y = samples(kind)
+    def measured(kind, *drawn):
+        x, y = samples(kind, *drawn)
         train, test = (ridge.fit(*part, intercept=False).weights[:, 0] for part in zip(x, y, strict=True))
 
         def loss(theta, at=1):
@@ -108,7 +107,11 @@ def least_squares(key: Array, *, shift: Array, noise: Array, n: int, features: i
         }
 
     def finish(_):
-        return jax.tree.map(lambda *parts: jnp.stack(parts), *(measured(kind) for kind in KINDS))
+        theta = jax.random.normal(k_theta, (features,))
+        x = jax.random.normal(k_inputs, (2 * n * features,)).reshape(2, n, features)
+        xi = jax.random.normal(k_noise, (2 * n,)).reshape(2, n)
+        found = [measured(kind, theta, x, xi) for kind in KINDS]
+        return jax.tree.map(lambda *parts: jnp.stack(parts), *found)
 
     return lab.Trial(lambda: jnp.zeros(()), finish=finish)
 

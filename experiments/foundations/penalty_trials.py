@@ -79,7 +79,7 @@ def near_minimum(key: Array, *, base: Array, hidden: int, n: int, steps: int) ->
         path = jax.lax.scan(descend, 2 * jax.random.normal(k_init, flat.shape), jnp.concatenate([jnp.zeros(1), alpha]))
         best, ends = path[1][0], path[1][1:]
         size, axes = jnp.linalg.eigh(jax.hessian(loss)(best, 0.0))
-        law = (size / (size + alpha[:, None]) * (axes.T @ best)[None]) @ axes.T
+        law = (size[None] / (size[None] + alpha[:, None]) * (axes.T @ best)[None]) @ axes.T
         apart, moved = (jnp.linalg.norm(ends - to, axis=1) for to in (law, best[None]))
         slope = jnp.linalg.norm(jax.vmap(jax.grad(loss))(ends, alpha), axis=1).max()
         return {"law_error": apart / moved, "moved": moved / jnp.linalg.norm(best), "smallest": size[0],
