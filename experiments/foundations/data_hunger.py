@@ -7,17 +7,19 @@ overfitting), Optimizing Gradient Descent (the loss surface is a function of the
 compares pixels; the linear classifier and the MLP (one hidden layer of 64 ReLU units) are trained by 800 steps of Adam
 on batches of 16, rates 0.01 and 0.003, without any penalty. None of this was tuned.
 
-"Least squares" has the mean square as its loss, 5 normal inputs and 4000 examples in each of a training and a test set,
-which differ by a shift s: in the rule (the first weight grows by s), or in the mean of the first input. The truth is
-linear, or it has ½x₁² besides, which the model has not. The excess is the training set's solution's loss on the test
+"Least squares" has the mean square as its loss, 5 normal inputs and 20,000 examples in each of a training and a test
+set, which differ by a shift s: in the rule (the first weight grows by s), or in the mean of the first input. The truth
+is linear, or it has ½x₁² besides, which the model has not. The excess is the training set's solution's loss on the test
 set less the least there. All in float64 but the images.
 
 "Moved digits": softmax regression with a little L2 penalty from 700 digits as they are, from the same moved to the
 right by up to one pixel, or from half of each.
 
-After the first standard run two things were left out to save time: moves of a quarter and three quarters of a pixel, and
-a CNN of two convolutions, 8 and 16 channels. It was predicted to err less than the MLP from 200 digits, by a hundredth,
-and erred 0.009 more (refuted).
+After the first standard run two things were left out to save time: moves of a quarter and three quarters of a pixel,
+and a CNN of two convolutions, 8 and 16 channels. It was predicted to err less than the MLP from 200 digits, by a
+hundredth, and erred 0.009 more (refuted). Least squares then got 20,000 examples in place of 4000, as chance had left
+the law of the bent truth inconclusive; no margin was moved. As a check, with 4000 steps of training in place of 800 the
+MLP's lead over the linear classifier from all digits is smaller still: 0.003, not 0.008.
 """
 
 import data_trials as trials
@@ -56,8 +58,8 @@ def exponent(array):
 
 HUNGRY, ONE, SURFACE = "ee147: data hungry", "ee147 Generalizing the Model", "ee147: changes to the loss surface"
 
-# Tolerances. A hundredth of the test digits is 4 images. Identity of quadratics: float64. Laws of large data: 4000
-# examples leave 2 to 5 % in a seed, and an excess of about 0.01 of their own.
+# Tolerances. A hundredth of the test digits is 4 images. Identity of quadratics: float64. Laws of large data: chance
+# leaves a few percent in a seed, and an excess of about 0.001.
 PREDICTIONS = (
     lab.Greater(
         "few_against_neighbors", "from 20 digits the MLP errs more than the nearest neighbor, by a hundredth",
@@ -157,7 +159,7 @@ EXPERIMENT = lab.Experiment(
             data=images.load, dims={"error": ("learner",)},
         ),
         "least_squares": lab.Study(
-            trials.least_squares, {"shift": (0.0, 0.5, 1.0, 2.0, 4.0), "noise": 1.0, "n": 4000, "features": 5},
+            trials.least_squares, {"shift": (0.0, 0.5, 1.0, 2.0, 4.0), "noise": 1.0, "n": 20_000, "features": 5},
             dims=dict.fromkeys(("moved", "excess", "law_error", "surface"), ("kind",)),
         ),
         "moved_digits": lab.Study(
