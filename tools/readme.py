@@ -51,14 +51,18 @@ def number(value: float) -> str:
 
 SHOWN = {  # what a newcomer looks for first; every verdict is in benchmarks/results/README.md
     "initialization/xavier_vs_he": ("xavier_halves_relu", "xavier_kills_units", "he_trains_deeper", "alike_at_10"),
-    "normalization/batchnorm_smoothing": ("vgg_loss_range", "vgg_beta", "linear_shift", "noise_trains_alike"),
-    "optimization/adam_bias_correction": ("first_steps_too_small", "first_steps_too_large", "classifier_unstable_late"),
-    "optimization/newton_vs_first_order": (
-        "newton_one_step",
-        "fewer_on_digits",
-        "newton_cg_faster",
-        "drawn_to_the_saddle",
-    ),
+    "normalization/batchnorm_smoothing": ("vgg_loss_range", "vgg_beta", "linear_shift"),
+    "optimization/adam_bias_correction": ("first_steps_too_small", "first_steps_too_large"),
+    "optimization/newton_vs_first_order": ("newton_one_step", "fewer_on_digits", "newton_cg_faster"),
+    "optimization/tuning": ("defaults_classifier", "wider_than_sgd"),
+    "optimization/shuffle_or_resample": ("convex_one_shuffle",),
+    "optimization/saddles_not_minima": ("most_are_saddles", "halves_with_each_axis"),
+    "optimization/quasi_newton": ("exact_steps_rebuild", "arbitrary_steps_rebuild", "worse_in_small_batches"),
+    "optimization/roads_to_rome": ("logistic_same_loss", "plateau"),
+    "optimization/clipping_at_cliffs": ("thrown_away", "healthy_unharmed"),
+    "foundations/bias_variance": ("bias_survives",),
+    "foundations/nearest_neighbours": ("three_neighbours",),
+    "foundations/no_free_lunch": ("no_free_lunch",),
 }
 
 

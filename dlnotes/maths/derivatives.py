@@ -121,7 +121,7 @@ def gradient_check(
 ) -> GradientCheck:
     """Whether ‖d_approx − d‖₂/(‖d_approx‖₂ + ‖d‖₂) < tolerance, for two-sided differences, and where it is worst.
 
-    `gradient(params)` is what is checked, `jax.grad(fun)` if not given. Correct code is at about 6e-11 in float64 but
+    `gradient(params)` is what is checked, `jax.grad(fun)` if not given. Correct code is at 1e-11 to 1e-9 in float64 but
     4e-5 at best in float32, so that 1e-7 needs float64: with less, a tolerance below 1e-4 raises ValueError, as do
     leaves that do not fit. Traps: `fun` must be the same function at each call (with dropout, one fixed mask) and have
     the penalty that the gradient has; at kinks, as ReLU's, both are right and differ; some bugs show only away from the
