@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.measure import OURS, Timing
 from dlnotes import __version__
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "faiss-cpu")
 HEADINGS = ("case", "sizes", "who", "median", "quartiles", "compile", "÷ dlnotes", "outcome")
 
 

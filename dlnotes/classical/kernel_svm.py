@@ -65,7 +65,7 @@ def fit(
         score = -y * slope
         up = jnp.where(jnp.where(y > 0, alpha < c, alpha > 0), score, -jnp.inf)
         low = jnp.where(jnp.where(y > 0, alpha > 0, alpha < c), score, jnp.inf)
-        i = up.argmax()
+        i = _argmax(up)
         return low, up[i], i, up[i] - low.min()
 
     def go(carry: tuple) -> Array:
@@ -77,7 +77,7 @@ def fit(
         low, best, i, _ = violation(alpha, slope)
         gap = best - low
         curvature = jnp.maximum(diagonal[i] + diagonal - 2 * gram[i], tiny)
-        j = jnp.where(gap > 0, gap**2 / curvature, -jnp.inf).argmax()
+        j = _argmax(jnp.where(gap > 0, gap**2 / curvature, -jnp.inf))
         move = gap[j] / curvature[j]  # along yᵢ for i and against yⱼ for j, so that Σαy stays
         room_i = jnp.where(y[i] > 0, c[i] - alpha[i], alpha[i])
         room_j = jnp.where(y[j] > 0, alpha[j], c[j] - alpha[j])
@@ -113,3 +113,9 @@ def sparse(model: KernelSVM) -> KernelSVM:
 def support(model: KernelSVM) -> Bool[Array, " examples"]:
     """Which examples are support vectors: α > 0."""
     return model.coefficients != 0
+
+
+def _argmax(values: Array) -> Array:
+    """The first place of the largest value, as two reductions that a CPU vectorizes; XLA's own it does not."""
+    places = jnp.arange(values.size)
+    return jnp.where(values == values.max(), places, values.size).min()
