@@ -127,7 +127,7 @@ class Curve(NamedTuple):
 
 def value(curve: Curve, x: Array) -> Array:
     """f at every x."""
-    return jnp.sin(x[..., None] * curve.frequency + curve.phase) @ curve.amplitude
+    return jnp.sin(x[:, None] * curve.frequency[None] + curve.phase[None]) @ curve.amplitude
 
 
 class Net(NamedTuple):

@@ -208,7 +208,7 @@ EXPERIMENT = lab.Experiment(
     draw=draw,
     presets={
         "quick": {
-            "seeds": 4, "corrupted.examples": 100, "corrupted.steps": 100, "corrupted.log10_strength": (-3.0, -2.0),
+            "seeds": 4, "corrupted.examples": 100, "corrupted.steps": 400, "corrupted.log10_strength": (-1.0, 0.0),
             "templates.examples": 200, "templates.steps": 100, "machine.examples": (50.0, 100.0), "machine.most": 100,
             "machine.strength": (1.0, 10.0), "decision.vectors": (2**8, 2**10),
         },

@@ -64,7 +64,7 @@ def laws(key: Array, *, temperature: Array, draws: int, classes: int) -> lab.Tri
             "entropy": h,
             "flat_law": (jnp.log(classes) - h) * 2 * temperature**2 / jnp.var(row),
             "slope_error": jnp.abs(jax.grad(entropy, 1)(row, temperature) * temperature**3 - spread),
-            "base_error": jnp.abs(p - base / base.sum()).max(),
+            "base_error": jnp.where(temperature < 0.1, 0.0, jnp.abs(p - base / base.sum()).max()),
         }
 
     def finish(_):
