@@ -88,3 +88,17 @@ def test_a_row_with_nothing_gets_the_mean_and_not_a_number_does_not_spread():
     filled = imputation.predict(imputation.fit(x, missing), x, missing)
     assert np.isfinite(filled).all()
     np.testing.assert_allclose(filled[2], [2.0, 2.0])
+
+
+def test_a_planted_low_rank_is_completed(float64):
+    rng = np.random.default_rng(3)
+    whole = rng.normal(size=(30, 2)) @ rng.normal(size=(2, 12))
+    missing = rng.uniform(size=whole.shape) < 0.25
+    seen = jnp.asarray(np.where(missing, np.nan, whole))
+    filled = imputation.complete(seen, jnp.asarray(missing), 2, 3000)
+    np.testing.assert_allclose(filled, whole, atol=1e-5)
+    by_one = np.asarray(imputation.complete(seen, jnp.asarray(missing), 1))
+    assert np.abs(by_one - whole)[missing].max() > 0.5  # too small a rank cannot
+    np.testing.assert_array_equal(by_one[~missing], whole[~missing])
+    with pytest.raises(ValueError, match="a rank from 1 to 12 is wanted"):
+        imputation.complete(seen, jnp.asarray(missing), 13)
