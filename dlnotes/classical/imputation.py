@@ -45,7 +45,7 @@ def predict(
         weights = jnp.linalg.solve(seen, jnp.where(here, values - model.mean, 0.0))
         return jnp.where(absent, model.mean + model.covariance @ jnp.where(here, weights, 0.0), values)
 
-    return jnp.vectorize(row, signature="(f),(f)->(f)")(jnp.where(missing, 0.0, x), missing)
+    return jax.vmap(row)(jnp.where(missing, 0.0, x), missing)
 
 
 def complete(

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
+from dlnotes.classical import neighbors
+
 Kernel = Callable[[Array, Array], Array]
 
 
@@ -23,12 +25,7 @@ class KernelSVM(NamedTuple):
 
 def gaussian(gamma: Float[Array, ""] | float) -> Kernel:
     """k(a, b) = exp(−γ‖a − b‖²)."""
-
-    def kernel(a: Array, b: Array) -> Array:
-        squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
-        return jnp.exp(-gamma * jnp.maximum(squares, 0.0))
-
-    return kernel
+    return lambda a, b: jnp.exp(-gamma * neighbors.euclidean(a, b))
 
 
 def linear(a: Float[Array, "m features"], b: Float[Array, "n features"]) -> Float[Array, "m n"]:
@@ -69,12 +66,11 @@ def fit(
         return low, up[i], i, up[i] - low.min()
 
     def go(carry: tuple) -> Array:
-        alpha, slope, steps = carry
-        return (violation(alpha, slope)[-1] > tol) & (steps < max_steps)
+        _, _, (*_, worst), steps = carry
+        return (worst > tol) & (steps < max_steps)
 
     def step(carry: tuple) -> tuple:
-        alpha, slope, steps = carry
-        low, best, i, _ = violation(alpha, slope)
+        alpha, slope, (low, best, i, _), steps = carry
         gap = best - low
         curvature = jnp.maximum(diagonal[i] + diagonal - 2 * gram[i], tiny)
         j = _argmax(jnp.where(gap > 0, gap**2 / curvature, -jnp.inf))
@@ -83,11 +79,12 @@ def fit(
         room_j = jnp.where(y[j] > 0, alpha[j], c[j] - alpha[j])
         move = jnp.minimum(move, jnp.minimum(room_i, room_j))
         alpha = jnp.clip(alpha.at[i].add(y[i] * move).at[j].add(-y[j] * move), 0.0, c)
-        return alpha, slope + move * y * (gram[i] - gram[j]), steps + 1
+        slope = slope + move * y * (gram[i] - gram[j])
+        return alpha, slope, violation(alpha, slope), steps + 1  # carried: `go` and the next step want it
 
-    begin = (jnp.zeros_like(y), -jnp.ones_like(y), jnp.zeros((), jnp.int32))
-    alpha, slope, steps = jax.lax.while_loop(go, step, begin)
-    low, best, _, worst = violation(alpha, slope)
+    alpha, slope = jnp.zeros_like(y), -jnp.ones_like(y)
+    begin = (alpha, slope, violation(alpha, slope), jnp.zeros((), jnp.int32))
+    alpha, slope, (low, best, _, worst), steps = jax.lax.while_loop(go, step, begin)
     free = (alpha > 0) & (alpha < c)
     middle = (best + low.min()) / 2
     bias = jnp.where(free.any(), jnp.where(free, -y * slope, 0.0).sum() / jnp.maximum(free.sum(), 1), middle)
