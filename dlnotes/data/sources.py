@@ -77,6 +77,12 @@ def locate(source: Source, file: File) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def folder(source: Source) -> Path | None:
+    """The folder its files lie in, that of the first; None if that is nowhere or the data come with a dependency."""
+    path = locate(source, source.files[0]) if source.files else None
+    return path.parent if path else None
+
+
 def read(source: Source, file: File) -> bytes:
     """The unpacked bytes of a file.
 
@@ -89,16 +95,16 @@ def read(source: Source, file: File) -> bytes:
             f"{source.name}: {file.name} is in none of {places}: `dlnotes data get {source.name}` fetches it"
             f" ({source.origin}, {source.megabytes:g} MB); or use dataset=digits, which needs no file"
         )
-    return check(path.read_bytes(), path.name, source, file, str(path))
+    mend = f"delete it and run `dlnotes data get {source.name}`, or use dataset=digits, which needs no file"
+    return check(path.read_bytes(), path.name, source, file, str(path), mend)
 
 
-def check(content: bytes, name: str, source: Source, file: File, place: str) -> bytes:
+def check(content: bytes, name: str, source: Source, file: File, place: str, mend: str) -> bytes:
     """`content`, unpacked if `name` ends in .gz, known to be the file; never unpacks more than its size.
 
-    Raises `ValueError` naming `place`.
+    Raises `ValueError` naming `place`, where the content was found, and ending with `mend`, what to do.
     """
     wrong = f"{place} is not the {file.name} of {source.name}"
-    mend = f"delete it and run `dlnotes data get {source.name}`, or use dataset=digits, which needs no file"
     if name.endswith(".gz"):
         try:
             with gzip.open(io.BytesIO(content)) as stream:

@@ -5,10 +5,11 @@ import hashlib
 import io
 import sys
 import tarfile
-import time
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
+import filelock
 import pytest
 
 from dlnotes.data import fetch, sources
@@ -104,13 +105,31 @@ def test_what_is_there_is_not_fetched_again_and_what_is_damaged_is(toy):
     assert (folder / "b.txt.gz").stat().st_mtime_ns == kept
 
 
+def test_all_of_it_is_in_one_folder_be_it_the_systems(toy, tmp_path):
+    system = tmp_path / "system"
+    system.mkdir()
+    for name in CONTENTS:
+        (system / name).write_bytes(packed(name))
+    calls = toy(whole(), system=str(system))
+    assert fetch.get("toy") == system
+    assert not calls
+    (system / "a.bin").write_bytes(b"damaged")
+    for _ in range(2):
+        assert left(fetch.get("toy")) == ["a.bin", "b.txt.gz"]
+    assert len(calls) == 1
+    assert sources.folder(source_of(files=())) is None
+
+
+MEND = "put its files into .*toy yourself: a.bin, b.txt.gz$"
+
+
 @pytest.mark.parametrize(
     ("archive", "said"),
     [
         (tar([("package/a.bin", CONTENTS["a.bin"])]), "has no package/b.txt.gz"),
-        (tar([("package/a.bin", b"x" * 2048), ("package/b.txt.gz", packed("b.txt.gz"))]), "SHA-256"),
-        (tar([("package/a.bin", bytes(10_000_000))]), "more than 2,048 bytes"),
-        (tar([("package/b.txt.gz", gzip.compress(bytes(10_000_000))[:1000])]), "more than 19 bytes"),
+        (tar([("package/a.bin", b"x" * 2048), ("package/b.txt.gz", packed("b.txt.gz"))]), f"SHA-256.*; {MEND}"),
+        (tar([("package/a.bin", bytes(10_000_000))]), f"more than 2,048 bytes.*; {MEND}"),
+        (tar([("package/b.txt.gz", gzip.compress(bytes(10_000_000))[:1000])]), f"more than 19 bytes.*; {MEND}"),
         (tar([("package/a.bin", tarfile.SYMTYPE.decode())]), "no regular file"),
         (tar([("package/a.bin", tarfile.LNKTYPE.decode())]), "no regular file"),
         (whole()[:150], "damaged"),
@@ -177,13 +196,22 @@ def test_leavings_of_a_killed_process_are_swept(toy, tmp_path):
 def test_of_two_at_a_time_one_waits_and_finds_it_done(toy, monkeypatch):
     """Threads with a lock of their own each: to the file they lock they are as two processes."""
     calls = toy(whole())
-    quick = fetch._download
+    look, download = fetch._missing, fetch._download
+    both, first = threading.Barrier(2, timeout=60), threading.local()
 
-    def slow(source, folder):
-        time.sleep(0.3)
-        return quick(source, folder)
+    def look_together(source):
+        missing = look(source)
+        if not hasattr(first, "past"):
+            first.past = both.wait()  # here each has seen that all is missing, and neither has the lock
+        return missing
 
-    monkeypatch.setattr(fetch, "_download", slow)
+    def alone(source, folder):
+        with pytest.raises(filelock.Timeout):  # a third could not come in
+            filelock.FileLock(sources.home(source) / ".lock").acquire(timeout=0)
+        return download(source, folder)
+
+    monkeypatch.setattr(fetch, "_missing", look_together)
+    monkeypatch.setattr(fetch, "_download", alone)
     with ThreadPoolExecutor(2) as pool:
         folders = list(pool.map(fetch.get, ["toy", "toy"]))
     assert left(folders[0]) == ["a.bin", "b.txt.gz"]
