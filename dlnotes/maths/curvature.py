@@ -13,6 +13,7 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Int, Key, PyTree
 
+from dlnotes.maths.linear_algebra import inertia
 from dlnotes.optim.newton import hessian_vector_product
 
 Loss = Callable[[Any], Array]
@@ -184,20 +185,19 @@ def critical_point_kind(
 ) -> CriticalPoint:
     """Minimum if all λ > 0, maximum if all λ < 0, saddle if both signs are there; else flat: H does not decide.
 
-    |λ| ≤ tolerance counts as 0 (default n·eps·max|λ|, as for a rank). The trap: a flat point may be any of the three;
-    `test_functions.monkey_saddle` has a saddle there. λₘᵢₙ and λₘₐₓ alone, as from `hessian_eigenvalues`, tell the
-    kind but not the index. May be vmapped; `KINDS[int(kind)]` is the word. Source: dlbook 1.3.1; ee147.
+    Signs are counted by `linear_algebra.inertia`, |λ| ≤ tolerance as 0 (default n·eps·max|λ|, as for a rank). The trap:
+    a flat point may be any of the three; `test_functions.monkey_saddle` has a saddle there. λₘᵢₙ and λₘₐₓ alone, as
+    from `hessian_eigenvalues`, tell the kind but not the index. May be vmapped; `KINDS[int(kind)]` is the word. Source:
+    dlbook 1.3.1; ee147.
     """
-    largest = jnp.max(jnp.abs(eigenvalues))
-    zero = eigenvalues.size * jnp.finfo(eigenvalues.dtype).eps * largest if tolerance is None else tolerance
-    up, down = jnp.sum(eigenvalues > zero), jnp.sum(eigenvalues < -zero)
     n = eigenvalues.size
+    up, down, zero = inertia(eigenvalues, tolerance)
     kind = jnp.select(
-        [~jnp.isfinite(largest), up == n, down == n, (up > 0) & (down > 0)],
+        [~jnp.isfinite(eigenvalues).all(), up == n, down == n, (up > 0) & (down > 0)],
         [jnp.asarray(code) for code in (NOT_FINITE, MINIMUM, MAXIMUM, SADDLE)],
         FLAT,
     )
-    return CriticalPoint(kind, down, n - up - down)
+    return CriticalPoint(kind, down, zero)
 
 
 def _flat(loss: Loss, params: PyTree) -> tuple[Callable[[Array], Array], Callable, Array]:

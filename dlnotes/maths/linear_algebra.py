@@ -1,4 +1,4 @@
-"""What `jnp.linalg` leaves to its reader: definiteness, eigenvalues that fall, eigenspaces, diagonalizability."""
+"""What `jnp.linalg` leaves to its reader: signs of eigenvalues, and their order, eigenspaces, diagonalizability."""
 
 from typing import NamedTuple
 
@@ -25,20 +25,43 @@ class Eigen(NamedTuple):
     vectors: Float[Array, "*batch n n"]
 
 
+class Inertia(NamedTuple):
+    """How many eigenvalues of a symmetric matrix are positive, are negative, and count as 0 (or are no number)."""
+
+    positive: Int[Array, ""]
+    negative: Int[Array, ""]
+    zero: Int[Array, ""]
+
+
+def inertia(eigenvalues: Float[Array, " n"], tolerance: Float[Array, ""] | float | None = None) -> Inertia:
+    """The signs of eigenvalues, counted: |λ| ≤ tolerance is 0 (default n·eps·max|λ|, as for a rank).
+
+    SᵀAS has the inertia of A for every invertible S (Sylvester): a change of variables leaves a minimum a minimum. May
+    be vmapped. Raises ValueError unless the eigenvalues are a vector that is not empty. Source: dlbook 1.1; Horn &
+    Johnson, Matrix Analysis, 4.5.
+    """
+    if eigenvalues.ndim != 1 or not eigenvalues.size:
+        raise ValueError(f"inertia counts a vector of eigenvalues [n], n ≥ 1, got the shape {eigenvalues.shape}")
+    n = eigenvalues.size
+    rounding = n * jnp.finfo(eigenvalues.dtype).eps * jnp.max(jnp.abs(eigenvalues))
+    zero = rounding if tolerance is None else tolerance
+    positive, negative = jnp.sum(eigenvalues > zero), jnp.sum(eigenvalues < -zero)
+    return Inertia(positive, negative, n - positive - negative)
+
+
 def definiteness(matrix: Float[Array, "n n"], tolerance: Float[Array, ""] | float | None = None) -> Int[Array, ""]:
     """The sign of xᵀAx over all x ≠ 0, as a place in `DEFINITENESS`: from the signs of A's eigenvalues.
 
-    |λ| ≤ tolerance counts as 0 (default n·eps·max|λ|, as for a rank), so that a tiny definite matrix is definite. Only
-    the symmetric part of A counts, as in xᵀAx. May be vmapped; `DEFINITENESS[int(code)]` is the word. The trap: xᵀAx
-    is 0 at x = 0 for every A. Raises ValueError unless A is square. Source: dlbook 1.1; ee147 Matrices.
+    They are counted as `inertia` counts them, so that a tiny definite matrix is definite. Only the symmetric part of A
+    counts, as in xᵀAx. May be vmapped; `DEFINITENESS[int(code)]` is the word. The trap: xᵀAx is 0 at x = 0 for every
+    A. Raises ValueError unless A is square. Source: dlbook 1.1; ee147 Matrices.
     """
     _square(matrix.shape)
     values = jnp.linalg.eigvalsh(matrix)
-    n, largest = values.size, jnp.max(jnp.abs(values))
-    zero = n * jnp.finfo(values.dtype).eps * largest if tolerance is None else tolerance
-    up, down = jnp.sum(values > zero), jnp.sum(values < -zero)
+    n = values.size
+    up, down, zero = inertia(values, tolerance)
     cases = {
-        NOT_FINITE: ~jnp.isfinite(largest), ZERO: up + down == 0, INDEFINITE: (up > 0) & (down > 0),
+        NOT_FINITE: ~jnp.isfinite(values).all(), ZERO: zero == n, INDEFINITE: (up > 0) & (down > 0),
         POSITIVE_DEFINITE: up == n, NEGATIVE_DEFINITE: down == n, POSITIVE_SEMIDEFINITE: up > 0,
     }  # fmt: skip
     return jnp.select(list(cases.values()), [jnp.asarray(code) for code in cases], NEGATIVE_SEMIDEFINITE)

@@ -1,4 +1,4 @@
-"""Definiteness, eigenspaces, diagonalizability; and laws of what the atlas names of JAX."""
+"""Inertia, definiteness, eigenspaces, diagonalizability; and laws of what the atlas names of JAX."""
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,40 @@ def similar(matrix, seed=3):
     """S A S⁻¹ for a random S: the same eigenvalues, none of the zeros."""
     s = np.random.default_rng(seed).normal(size=np.shape(matrix))
     return s @ matrix @ np.linalg.inv(s)
+
+
+def test_inertia_counts_signs_beyond_rounding_or_a_tolerance(float64):
+    count = jax.jit(la.inertia)
+    eps = np.finfo(float).eps
+    for values, want in [
+        ([3.0, -1, 2, 0], (2, 1, 1)),
+        ([1e200, 2e200, -1e200, -1e200], (2, 2, 0)),
+        ([1.0, 3.9 * eps, -3.9 * eps, -4.1 * eps], (1, 1, 2)),
+        ([1.0, np.nan, np.nan, np.nan], (0, 0, 4)),
+    ]:
+        assert count(jnp.asarray(values)) == want
+    assert count(jnp.asarray([1.0, 0.1, -0.1, -0.2]), 0.1) == (1, 1, 2)
+    assert count(jnp.asarray([1.0, np.nan, np.nan, -0.2]), 0.1) == (1, 1, 2)
+    for shape in ((0,), (2, 2)):
+        with pytest.raises(ValueError, match=r"a vector of eigenvalues \[n\], n ≥ 1, got the shape"):
+            la.inertia(jnp.ones(shape))
+
+
+def test_inertia_survives_a_change_of_variables_and_adds_up_over_elimination(float64):
+    """Sylvester: In(SᵀAS) = In(A). Haynsworth: In([A, B; Bᵀ, C]) = In(A) + In(C − BᵀA⁻¹B)."""
+
+    def of(matrices):
+        values = jnp.linalg.eigvalsh(jnp.asarray(matrices))
+        return np.stack(jax.vmap(lambda each: la.inertia(each, 1e-9))(values), axis=1)
+
+    rng = np.random.default_rng(1)
+    signs, s = rng.choice([-1.0, 1.0], (30, 5)), rng.normal(size=(30, 5, 5))
+    signs[::3, 0] = 0
+    whole = s.swapaxes(1, 2) @ (signs[:, :, None] * s)
+    np.testing.assert_array_equal(of(whole), np.stack([(signs > 0).sum(1), (signs < 0).sum(1), (signs == 0).sum(1)], 1))
+    a, b, c = whole[:, :2, :2], whole[:, :2, 2:], whole[:, 2:, 2:]
+    rest = c - b.swapaxes(1, 2) @ np.linalg.solve(a, b)
+    np.testing.assert_array_equal(of(whole), of(a) + of(rest))
 
 
 @pytest.mark.parametrize(
