@@ -100,6 +100,9 @@ def show_command(experiment: str) -> None:
 @RUNS
 @click.option("--group", type=click.IntRange(min=1), metavar="K", help="Trials at once on each device; else measured.")
 @click.option("--fresh", is_flag=True, help="Run again what has been run.")
+@click.option("--coordinator", metavar="HOST:PORT", help="Address of process 0 of several; `auto` asks the cluster.")
+@click.option("--processes", type=click.IntRange(min=1), metavar="N", help="How many processes run this command.")
+@click.option("--process", type=click.IntRange(min=0), metavar="I", help="Which of them this is, from 0 to N − 1.")
 @JSON
 def run_command(**options) -> int:
     """Run experiments, and print their verdicts.
@@ -107,6 +110,9 @@ def run_command(**options) -> int:
     EXPERIMENT is a name that `dlnotes list` shows, a chapter, `headline`, `all`, or the path of your own file. NAME is
     a setting that `dlnotes show` shows; STUDY.NAME where only one study is meant. A run that was stopped goes on from
     where it was, a finished one is only read.
+
+    Several processes, on one machine or many that share the runs folder, run one command together: each is told where
+    process 0 is and which it is. Under Slurm (srun), Open MPI and on a TPU slice they find that out by themselves.
     """
     from dlnotes.cli.run import Order, run
 

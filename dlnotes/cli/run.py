@@ -1,15 +1,16 @@
 """`dlnotes run` and `dlnotes report`."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from dlnotes.cli.progress import Shown, watch
 from dlnotes.cli.tables import counted, say, screen
 from dlnotes.cli.verdicts import Outcome, as_record, judge_together, print_verdicts
-from dlnotes.lab import devices, engine, settings, words
+from dlnotes.lab import devices, engine, processes, settings, words
 from dlnotes.lab.discover import Entry, load, resolve
 from dlnotes.lab.errors import Interrupted, LabError
 from dlnotes.lab.experiment import Experiment
@@ -29,6 +30,9 @@ class Order:
     group: int | None = None
     fresh: bool = False
     as_json: bool = False
+    coordinator: str | None = None
+    processes: int | None = None
+    process: int | None = None
 
 
 class Planned(NamedTuple):
@@ -45,10 +49,12 @@ class Faults:
     """The errors of a call: each told at once on stderr, the worst decides the exit code."""
 
     told: list[dict[str, Any]] = field(default_factory=list)
+    alone: bool = False
 
     def add(self, name: str, error: LabError) -> None:
         message = " ".join(f"{name}: {error}".split())
         print("dlnotes:", message, file=sys.stderr)
+        self.alone |= isinstance(error, processes.Lost)
         self.told.append({"experiment": name, "message": message, "exit_code": error.exit_code})
 
     @property
@@ -61,10 +67,17 @@ def run(order: Order) -> int:
     entries = resolve(order.experiments)
     writable_folder(order.runs)
     devices.configure()
+    processes.start(order.coordinator, order.processes, order.process)
+    if processes.several():
+        keep_output_clean()
     faults = Faults()
     planned = [plan for entry in entries if (plan := plan_one(entry, order, faults))]
-    with watch(screen(stderr=True)) as progress:
+    with watch(screen(stderr=True, quiet=not processes.first())) as progress:
         outcomes = judge_together(run_all(planned, order, progress, faults))
+    if faults.alone:
+        leave(faults.exit_code)
+    if not processes.first():
+        return faults.exit_code
     console = screen()
     if order.as_json:
         print(json.dumps({"runs": [as_record(outcome) for outcome in outcomes], "errors": faults.told}, indent=1))
@@ -72,6 +85,21 @@ def run(order: Order) -> int:
         print_verdicts(console, outcomes)
         say(console, f"stored in {order.runs}; `dlnotes report{runs_option(order.runs)}` writes the report")
     return faults.exit_code
+
+
+def keep_output_clean() -> None:
+    """What XLA prints on standard output goes to standard error: its library for several hosts would mix with ours."""
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding)
+
+
+def leave(code: int) -> NoReturn:
+    """Leave at once: JAX would wait for the process that was lost, and then abort with a trace of its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def plan_one(entry: Entry, order: Order, faults: Faults) -> Planned | None:
@@ -108,7 +136,7 @@ def run_all(planned: list[Planned], order: Order, progress: Shown, faults: Fault
             )
         except LabError as error:
             faults.add(name, error)
-            if isinstance(error, Interrupted):
+            if isinstance(error, Interrupted | processes.Lost):
                 break
             continue
         if done.reused:

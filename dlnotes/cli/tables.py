@@ -20,9 +20,9 @@ class Column(NamedTuple):
     right: bool = False
 
 
-def screen(stderr: bool = False) -> Console:
+def screen(stderr: bool = False, quiet: bool = False) -> Console:
     """Where to print: knows whether it is a terminal, how wide, and whether color is wanted."""
-    return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, quiet=quiet, highlight=False)
 
 
 def is_live(console: Console) -> bool:

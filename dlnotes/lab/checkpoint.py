@@ -1,4 +1,7 @@
-"""Checkpoints by orbax: the last two of a program, each with a digest so that damage is noticed."""
+"""Checkpoints by orbax: the last two of a program, each with a digest so that damage is noticed.
+
+Every process writes its own trials; another number of devices reads them as its own.
+"""
 
 import hashlib
 import json
@@ -9,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from dlnotes.lab import processes
 from dlnotes.lab.errors import RunFailed
 from dlnotes.lab.files import atomic_write
 from dlnotes.lab.progress import Progress
@@ -33,13 +38,21 @@ class Checkpoints:
         self.newest = time.monotonic()
 
     def due(self) -> bool:
-        """Whether the newest checkpoint is old enough for another."""
-        return time.monotonic() - self.newest >= self.seconds
+        """Whether the newest checkpoint is old enough for another, by the first process's clock."""
+        return bool(processes.everyone(time.monotonic() - self.newest >= self.seconds)[0])
 
     def save(self, step: int, payload: Any, force: bool = False) -> None:
         """Write a checkpoint of `payload` after `step` steps, if one is due; keep the last two."""
         if not (force or self.due()):
             return
+        with processes.together():
+            processes.gathered(lambda: self.write(step, payload))
+        if processes.first():
+            self.forget()
+        self.newest = time.monotonic()
+
+    def write(self, step: int, payload: Any) -> None:
+        """Write one checkpoint, its digest last."""
         import orbax.checkpoint as ocp
 
         options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True, enable_async_checkpointing=False)
@@ -48,32 +61,40 @@ class Checkpoints:
             with ocp.CheckpointManager(self.folder / "steps", options=options) as manager:
                 manager.save(step, args=ocp.args.StandardSave(flat(payload)))
                 manager.wait_until_finished()
-            atomic_write(self.digest_file(step), json.dumps(digest(self.folder / "steps" / str(step))))
+            if processes.first():
+                atomic_write(self.digest_file(step), json.dumps(digest(self.folder / "steps" / str(step))))
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise RunFailed(
                 f"cannot write a checkpoint in {self.folder}: {reason}; mend it and run the same command again"
             ) from error
+
+    def forget(self) -> None:
+        """Remove the digests of checkpoints that orbax has removed."""
         for old in self.folder.glob("*.json"):
             if not (self.folder / "steps" / old.stem).is_dir():
                 old.unlink()
-        self.newest = time.monotonic()
 
     def restore(self, like: Any, label: str) -> tuple[Any, int]:
         """The newest sound checkpoint as (payload, step), or (`like`, 0); damaged ones are named and removed."""
+        step = int(processes.everyone(self.newest_sound() if processes.first() else 0)[0])
+        if not step:
+            return like, 0
+        self.progress.note(f"going on from step {step} of {label}")
+        return self.read(step, like), step
+
+    def newest_sound(self) -> int:
+        """The step of the newest checkpoint that is whole, or 0."""
         steps = self.folder / "steps"
-        found = (
-            sorted((int(p.name) for p in steps.glob("*") if p.name.isdigit()), reverse=True) if steps.is_dir() else []
-        )
-        for step in found:
+        found = [int(p.name) for p in steps.glob("*") if p.name.isdigit()] if steps.is_dir() else []
+        for step in sorted(found, reverse=True):
             damage = self.damage(step)
             if damage is None:
-                self.progress.note(f"going on from step {step} of {label}")
-                return self.read(step, like), step
+                return step
             if damage:
                 self.progress.note(f"checkpoint {steps / str(step)} is damaged ({damage}); the one before it is used")
             shutil.rmtree(steps / str(step))
-        return like, 0
+        return 0
 
     def damage(self, step: int) -> str | None:
         """None for a sound checkpoint, '' for one whose writing was cut off, else the file that does not match."""
@@ -88,16 +109,17 @@ class Checkpoints:
         return min(wrong) if wrong else None
 
     def read(self, step: int, like: Any) -> Any:
-        """The payload of a sound checkpoint, placed on the devices as `like` is."""
+        """The payload of a sound checkpoint, placed on the devices as `like` is.
+
+        Rows beyond those that were stored, which other numbers of devices are filled up with, are 0.
+        """
         import orbax.checkpoint as ocp
 
         leaves, structure = jax.tree.flatten(like)
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, flat(like))
         with ocp.CheckpointManager(self.folder / "steps") as manager:
-            stored = manager.restore(step, args=ocp.args.StandardRestore(abstract))
-        restored = [stored.get(name(i), leaf) for i, leaf in enumerate(leaves)]
-        host = [isinstance(leaf, np.ndarray) for leaf in leaves]
-        return jax.tree.unflatten(structure, [np.array(r) if h else r for r, h in zip(restored, host, strict=True)])
+            stored = manager.restore(step, args=ocp.args.StandardRestore(abstract, strict=False))
+        return jax.tree.unflatten(structure, [as_was(stored.get(name(i)), leaf) for i, leaf in enumerate(leaves)])
 
     def digest_file(self, step: int) -> Path:
         return self.folder / f"{step}.json"
@@ -109,8 +131,29 @@ def name(index: int) -> str:
 
 
 def flat(tree: Any) -> dict[str, Any]:
-    """A pytree as a flat dict of its leaves: orbax would turn tuples into lists, and cannot save empty arrays."""
-    return {name(i): leaf for i, leaf in enumerate(jax.tree.leaves(tree)) if leaf.size}
+    """A pytree as a flat dict of its leaves: orbax would turn tuples into lists, and cannot save empty arrays.
+
+    Random keys are stored as their numbers, whose rows can be cut and filled up.
+    """
+    return {name(i): numbers(leaf) for i, leaf in enumerate(jax.tree.leaves(tree)) if leaf.size}
+
+
+def is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def numbers(leaf: Any) -> Any:
+    """A leaf as orbax keeps it."""
+    return jax.random.key_data(leaf) if is_key(leaf) else leaf
+
+
+def as_was(stored: Any, leaf: Any) -> Any:
+    """What was stored as the kind of array that `leaf` is; `leaf` itself where it is empty."""
+    if stored is None:
+        return leaf
+    if is_key(leaf):
+        return jax.random.wrap_key_data(stored, impl=jax.random.key_impl(leaf))
+    return np.array(stored) if isinstance(leaf, np.ndarray) else stored
 
 
 def digest(folder: Path) -> dict[str, str]:

@@ -57,8 +57,8 @@ def cores() -> int:
 
 
 def trial_mesh() -> Mesh:
-    """All local devices in one row: trials are spread over its axis `trial`."""
-    devices = jax.local_devices()
+    """All devices of all processes in one row: trials are spread over its axis `trial`."""
+    devices = jax.devices()
     return jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,), devices=devices)
 
 
@@ -77,12 +77,12 @@ def bytes_used(compiled: jax.stages.Compiled) -> int:
     return memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
 
 
-def describe() -> dict[str, str | int]:
-    """What results were computed on: they are never mixed across this."""
+def kind() -> dict[str, str | int]:
+    """What results are computed on: those of different kinds are never mixed."""
     device = jax.local_devices()[0]
-    return {
-        "platform": device.platform,
-        "kind": device.device_kind,
-        "count": jax.local_device_count(),
-        "hosts": jax.process_count(),
-    }
+    return {"platform": device.platform, "kind": device.device_kind}
+
+
+def describe() -> dict[str, str | int]:
+    """The kind of the devices, how many of them there are in all, in how many processes."""
+    return kind() | {"count": jax.device_count(), "hosts": jax.process_count()}

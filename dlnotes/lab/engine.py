@@ -7,12 +7,12 @@ from typing import Any
 
 import jax
 
-from dlnotes.lab import devices, settings, source
+from dlnotes.lab import devices, processes, settings, source
 from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.experiment import Experiment
 from dlnotes.lab.files import writable_folder
-from dlnotes.lab.job import MANIFEST, Job, Run
+from dlnotes.lab.job import Job, Run
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.rehearse import rehearse
 
@@ -34,22 +34,25 @@ def run(
 
     `overrides` and further keywords set settings: a number, or a tuple or dict of values for an axis. `group` is how
     many trials run at once on each device (chosen by measuring where not given). The run's folder is below `runs`.
+    After `jax.distributed.initialize` all processes call this alike, with one `runs` folder, and each gets the run.
     Raises `LabError` for bad input, `Interrupted` after Ctrl-C (the same call goes on), `RunFailed` where a run broke.
     """
     devices.configure()
     progress = progress or Progress()
-    experiment = found(experiment)
-    resolved, count = settings.apply(experiment, preset, {**(overrides or {}), **values}, seeds)
-    job = Job(resolved, preset, count, root, writable_folder(Path(runs)), progress)
+    with processes.together():
+        experiment = found(experiment)
+        resolved, count = settings.apply(experiment, preset, {**(overrides or {}), **values}, seeds)
+        job = Job(resolved, preset, count, root, writable_folder(Path(runs)), progress)
+    processes.same("what they run", job.id)
     with job.lock(), jax.enable_x64(experiment.x64):
         if fresh:
             job.clear()
-        if (job.folder / MANIFEST).exists():
-            finished = job.reuse()
-            if finished is not None:
-                return finished
+        finished = job.finished()
+        if finished is not None:
+            return finished
         job.load_data()
-        try_predictions(job, experiment)
+        with processes.together():
+            try_predictions(job, experiment)
         return job.execute(group)
 
 

@@ -1,9 +1,13 @@
-"""Running one program: compile, choose a grouping, advance in segments, checkpoint, gather."""
+"""Running one program: compile, choose a grouping, advance in segments, checkpoint, gather.
+
+Where memory runs out it begins again with half as many trials at once.
+"""
 
 import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +16,7 @@ import numpy as np
 import xarray as xr
 from jax.sharding import NamedSharding
 
-from dlnotes.lab import grouping, lift
+from dlnotes.lab import grouping, lift, processes
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.devices import trial_mesh
 from dlnotes.lab.interrupt import Interruption
@@ -55,6 +59,7 @@ class Runner:
         self.program, self.setting, self.mesh = program, setting, trial_mesh()
         self.trials = program.conditions * setting.seeds
         self.padded = -(-self.trials // self.mesh.size) * self.mesh.size
+        self.most = self.local
         self.inputs = self.place(all_inputs(program, setting.seeds, setting.root, self.padded), lift.SHARDED)
         self.data = self.place(data, lift.WHOLE)
         one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), self.inputs)
@@ -62,8 +67,14 @@ class Runner:
         self.account = Account(trials=self.trials)
 
     def place(self, tree: Any, spec: Any) -> Any:
-        """Arrays on the devices: spread over them, or the whole on each."""
-        return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(self.mesh, spec)), tree)
+        """Arrays on the devices of all processes: spread over them, or the whole on each."""
+        sharding = NamedSharding(self.mesh, spec)
+
+        def put(x):
+            x = jnp.asarray(x)
+            return jax.make_array_from_callback(x.shape, sharding, lambda index: x[index])
+
+        return jax.tree.map(put, tree)
 
     def compile(
         self, function: Callable, group: int, mapped: int, *arguments: Any, donate: tuple[int, ...] = ()
@@ -77,6 +88,7 @@ class Runner:
 
     def compile_advance(self, group: int, carry: Any) -> Any:
         """The compiled segment program."""
+        self.account.group = group
         return self.compile(
             lift.advance(self.program, self.shape),
             group,
@@ -89,22 +101,43 @@ class Runner:
         )
 
     def run(self) -> tuple[xr.Dataset, Account]:
-        """The program's results and cost."""
-        begin = self.compile(lift.begin(self.program, self.shape), self.local, 1, self.inputs, self.data)
+        """The program's results and cost; where memory runs out, with half as many trials at once."""
+        while True:
+            try:
+                return self.attempt(), self.account
+            except jax.errors.JaxRuntimeError as error:
+                if not grouping.out_of_memory(error) or self.most == 1 or processes.several():
+                    raise
+            grouping.halve(self)
+
+    def attempt(self) -> xr.Dataset:
+        """All trials from the newest checkpoint to the end, at most `most` at once on each device."""
+        self.account.group = min(self.setting.group or self.most, self.most)
+        begin = self.compile(lift.begin(self.program, self.shape), self.most, 1, self.inputs, self.data)
         carry, records, advance = begin(self.inputs, self.data), self.blank_records(), None
-        self.account.group = min(self.setting.group or self.local, self.local)
         if self.shape.steps:
             self.account.group, advance = grouping.choose(self, carry)
         end = self.compile(lift.end(self.program), self.account.group, 2, carry, self.inputs, self.data)
         self.setting.progress.compiled(self.account.compile_seconds)
         if advance:
             (carry, records), done = self.setting.checkpoints.restore((carry, records), self.program.label)
-            carry = self.segments(advance, carry, records, done)
+            carry = self.segments(advance, self.refill(carry) if done else carry, records, done)
         began = time.perf_counter()
         measures, first_bad = jax.block_until_ready(end(carry, self.inputs, self.data))
         self.account.run_seconds += time.perf_counter() - began
         self.setting.progress.finished(self.account.run_seconds)
-        return self.gather(records, jax.device_get(measures), np.asarray(first_bad)), self.account
+        return self.gather(records, processes.whole(measures), processes.whole(first_bad))
+
+    def refill(self, carry: Any) -> Any:
+        """The trials that only fill the devices, again from the last one: another number of devices has other ones."""
+        if self.padded == self.trials:
+            return carry
+        real = np.arange(self.padded) < self.trials
+
+        def fill(x):
+            return jnp.where(real.reshape(-1, *[1] * (x.ndim - 1)), x, x[self.trials - 1 : self.trials])
+
+        return jax.jit(partial(jax.tree.map, fill), out_shardings=NamedSharding(self.mesh, lift.SHARDED))(carry)
 
     @property
     def local(self) -> int:
@@ -134,11 +167,12 @@ class Runner:
                 self.account.trial_steps += (t1 - t0) * self.trials
                 if t1 == stop:
                     for name, array in record.items():
-                        records[name][row] = np.asarray(array)[: self.trials]
+                        records[name][row] = processes.whole(array)[: self.trials]
                 self.setting.progress.advance(done, self.shape.steps)
-                stopping = self.setting.interruption.requested and done < self.shape.steps
-                self.setting.checkpoints.save(done, (carry, records), force=stopping)
-                self.setting.interruption.check(f"{self.program.label} at step {done} of {self.shape.steps}")
+                stopping = self.setting.interruption.agreed()
+                self.setting.checkpoints.save(done, (carry, records), force=stopping and done < self.shape.steps)
+                if stopping:
+                    self.setting.interruption.stop(f"{self.program.label} at step {done} of {self.shape.steps}")
         return carry
 
     def gather(
@@ -163,12 +197,12 @@ class Pace:
 
     def learn(self, steps: int, seconds: float) -> None:
         wanted = int(steps * CALL_SECONDS / max(seconds, 1e-6))
-        self.steps = max(1, min(wanted, 16 * steps))
+        self.steps = int(processes.everyone(max(1, min(wanted, 16 * steps)))[0])
 
 
-def bounds(start: int, t0: int, t1: int, stop: int) -> jax.Array:
-    """The bounds of one call as an array."""
-    return jnp.array([start, t0, t1, stop], int)
+def bounds(start: int, t0: int, t1: int, stop: int) -> np.ndarray:
+    """The bounds of one call as an array, not yet on any device: each process has the same."""
+    return np.array([start, t0, t1, stop], jax.dtypes.canonicalize_dtype(int))
 
 
 def all_inputs(program: Program, seeds: int, root: int, padded: int) -> lift.Inputs:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from dlnotes.lab import processes
 from dlnotes.lab.devices import bytes_used, cache_folder, memory_budget
 from dlnotes.lab.errors import RunFailed
 from dlnotes.lab.files import atomic_write
@@ -25,26 +27,26 @@ WORTH_SECONDS = 30.0
 
 def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
     """The group size and the segment program compiled for it."""
-    asked = runner.setting.group or recall(runner)
+    asked = runner.setting.group or int(processes.everyone(recall(runner) or 0)[0])
     if asked:
-        group = min(asked, runner.local)
+        group = min(asked, runner.most)
         return group, runner.compile_advance(group, carry)
     on_cpu = jax.local_devices()[0].platform == "cpu"
-    group, program = fitting(runner, carry, min(runner.local, CPU_GROUP) if on_cpu else runner.local)
+    group, program = fitting(runner, carry, min(runner.most, CPU_GROUP) if on_cpu else runner.most)
     seconds = per_step(runner, program, carry) * runner.shape.steps if on_cpu else 0.0
     if seconds > WORTH_SECONDS:
         for other in OTHERS:
-            candidate = runner.compile_advance(min(other, runner.local), carry)
+            candidate = runner.compile_advance(min(other, runner.most), carry)
             faster = per_step(runner, candidate, carry) * runner.shape.steps
             if faster < 0.9 * seconds:
-                group, program, seconds = min(other, runner.local), candidate, faster
+                group, program, seconds = min(other, runner.most), candidate, faster
     remember(runner, group)
     return group, program
 
 
 def fitting(runner: "Runner", carry: Any, group: int) -> tuple[int, Any]:
     """The largest group up to `group` that fits in memory, and its program."""
-    budget = memory_budget()
+    budget = processes.everyone(memory_budget()).min()
     while True:
         program = runner.compile_advance(group, carry)
         needed = bytes_used(program)
@@ -62,11 +64,25 @@ def per_step(runner: "Runner", program: Any, carry: Any) -> float:
     while True:
         scratch = jax.block_until_ready(jax.tree.map(jnp.copy, carry))
         began = time.perf_counter()
-        jax.block_until_ready(program(scratch, runner.inputs, runner.data, jnp.array([0, 0, steps, most + 1], int)))
-        seconds = time.perf_counter() - began
+        window = np.array([0, 0, steps, most + 1], jax.dtypes.canonicalize_dtype(int))
+        jax.block_until_ready(program(scratch, runner.inputs, runner.data, window))
+        seconds = processes.everyone(time.perf_counter() - began)[0]
         if seconds > 0.2 or steps >= most:
             return seconds / steps
         steps = min(most, steps * 4)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a device had no room left."""
+    return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()
+
+
+def halve(runner: "Runner") -> None:
+    """From now on half as many trials at once; remembered, as the next run would meet the same end."""
+    tried = min(runner.account.group, runner.most)
+    runner.most = max(1, tried // 2)
+    runner.setting.progress.note(f"{runner.program.label}: no memory left for {tried} trials at once: {runner.most}")
+    remember(runner, runner.most)
 
 
 def memory_file(runner: "Runner"):

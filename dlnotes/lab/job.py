@@ -13,7 +13,7 @@ from typing import Any
 import filelock
 import jax
 
-from dlnotes.lab import cost, devices, manifest, source, store
+from dlnotes.lab import cost, devices, manifest, processes, source, store
 from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.errors import LabError, RunFailed
@@ -54,44 +54,59 @@ class Job:
         self.loaded: dict[Any, Any] = {}
         self.digest = source.digest(experiment.path) if experiment.path else source.digest_of_code(experiment)
         self.settings = {name: manifest.settings(study) for name, study in experiment.studies.items()}
-        identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.describe(), jax.__version__]
+        identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.kind(), jax.__version__]
         self.id = f"{preset}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"
         self.folder = writable_folder(runs / (experiment.name or "unnamed") / self.id)
 
     @contextlib.contextmanager
     def lock(self):
-        """Keep every other process out of this run's folder."""
+        """Keep every other run out of this folder."""
         lock = filelock.FileLock(self.folder / ".lock")
+        with processes.together():
+            try:
+                if processes.first():
+                    lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise LabError(
+                    f"another process is running in {self.folder}; wait for it, or name another folder by --runs"
+                ) from error
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise LabError(
-                f"another process is running in {self.folder}; wait for it, or name another folder by --runs"
-            ) from error
-        try:
+            with processes.together():
+                if not (self.folder / ".lock").exists():
+                    raise LabError(
+                        f"{self.folder} is not that of process 0: --runs is a folder that all processes share"
+                    )
             yield
         finally:
             lock.release()
 
     def clear(self) -> None:
         """Forget what this run has done."""
-        for name in (MANIFEST, VERDICT, FIGURE, store.RESULTS):
-            (self.folder / name).unlink(missing_ok=True)
+        with processes.together():
+            if processes.first():
+                for name in (MANIFEST, VERDICT, FIGURE, store.RESULTS):
+                    (self.folder / name).unlink(missing_ok=True)
         self.tidy()
 
     def tidy(self) -> None:
         """Remove what only a run under way needs."""
-        sweep_temporaries(self.folder)
-        for name in ("parts", "checkpoints"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        if processes.first():
+            sweep_temporaries(self.folder)
+            for name in ("parts", "checkpoints"):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def reuse(self) -> Run | None:
-        """The finished run in this folder, judged again; None where it is damaged."""
+    def finished(self) -> Run | None:
+        """The finished run in this folder, judged again; None where there is none, or it is damaged."""
+        if not processes.everyone((self.folder / MANIFEST).exists())[0]:
+            return None
+        damage = None
         try:
             about = json.loads((self.folder / MANIFEST).read_text())
             results = store.load_results(self.folder)
         except (LabError, ValueError) as error:
-            self.progress.note(f"{error}: running it again")
+            damage = error
+        if processes.everyone(damage is not None).any():
+            self.progress.note(f"{damage}: running it again")
             self.clear()
             return None
         self.tidy()
@@ -101,18 +116,29 @@ class Job:
         """Run what is not yet done, then judge, draw and store."""
         began, started = time.perf_counter(), manifest.now()
         accounts: list[tuple[Program, Account]] = []
-        sweep_temporaries(self.folder)
+        if processes.first():
+            sweep_temporaries(self.folder)
         with Interruption(self.progress) as interruption:
             studies = {name: self.study(name, group, interruption, accounts) for name in self.experiment.studies}
         results = Results(studies)
-        store.save_results(self.folder, results)
-        verdicts = self.judge(results)
-        atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
-        self.draw(results)
+        with processes.together():
+            verdicts = self.conclude(results)
         about = self.manifest(accounts, started, time.perf_counter() - began)
-        atomic_write(self.folder / MANIFEST, json.dumps(about, indent=1))
+        with processes.together():
+            if processes.first():
+                atomic_write(self.folder / MANIFEST, json.dumps(about, indent=1))
         self.tidy()
         return Run(results, verdicts, about, self.folder, reused=False)
+
+    def conclude(self, results: Results) -> tuple[Verdict, ...]:
+        """Store the results, judge, store verdicts and figure."""
+        if processes.first():
+            store.save_results(self.folder, results)
+        verdicts = self.judge(results)
+        if processes.first():
+            atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
+            self.draw(results)
+        return verdicts
 
     def study(self, name: str, group: int | None, interruption: Interruption, accounts: list):
         """The combined Dataset of one study."""
@@ -120,11 +146,20 @@ class Job:
         programs = study_programs(name, study)
         parts = Parts(self.folder / "parts" / name, self.progress)
         if isinstance(study, Cost):
-            done = parts.read_all(programs) or parts.write_all(programs, self.measure(programs, interruption))
+            done = parts.read_all(programs) or self.costs(parts, programs, interruption)
         else:
             done = [parts.read(p) or parts.write(p, self.trials(p, group, interruption)) for p in programs]
         accounts += [(program, part.account) for program, part in zip(programs, done, strict=True)]
         return combine([(program, part.dataset) for program, part in zip(programs, done, strict=True)])
+
+    def costs(self, parts: Parts, programs: list[Program], interruption: Interruption) -> list[Part]:
+        """Measure a cost study: on the first process, while the others wait and then read."""
+        found: list[Part] = []
+        with processes.together():
+            if processes.first():
+                found = self.measure(programs, interruption)
+                parts.save_all(programs, found)
+        return found or [part for program in programs if (part := parts.load(program))]
 
     def trials(self, program: Program, group: int | None, interruption: Interruption) -> Part:
         """Run one program of a study."""
@@ -142,9 +177,10 @@ class Job:
 
     def load_data(self) -> None:
         """Load all data before anything runs: a missing file is told at once."""
-        for name, study in self.experiment.studies.items():
-            for program in study_programs(name, study):
-                self.data(program)
+        with processes.together():
+            for name, study in self.experiment.studies.items():
+                for program in study_programs(name, study):
+                    self.data(program)
 
     def data(self, program: Program) -> Any:
         """The study's data, loaded once with those of its settings that the loader takes; None if it has no loader."""

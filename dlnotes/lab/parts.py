@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import xarray as xr
 
-from dlnotes.lab import store
+from dlnotes.lab import processes, store
 from dlnotes.lab.execute import Account
 from dlnotes.lab.files import atomic_write
 from dlnotes.lab.plan import Program
@@ -34,14 +34,28 @@ class Parts:
 
     def write(self, program: Program, part: Part) -> Part:
         """Keep a program's part; its account, written last, makes it count."""
+        with processes.together():
+            if processes.first():
+                self.save(program, part)
+        return part
+
+    def save(self, program: Program, part: Part) -> None:
+        """Write a part's files."""
         path = self.path(program)
         content = store.save_dataset(path, part.dataset)
         account = {"sha256": hashlib.sha256(content).hexdigest(), "account": asdict(part.account)}
         atomic_write(path.with_suffix(".json"), json.dumps(account))
-        return part
 
     def read(self, program: Program) -> Part | None:
-        """A program's part, or None where it is not there or damaged (which is said)."""
+        """A program's part, or None where a process has it not, or damaged (which is said)."""
+        part = self.load(program)
+        if not processes.everyone(part is not None).all():
+            return None
+        self.progress.note(f"{program.label} was finished before")
+        return part
+
+    def load(self, program: Program) -> Part | None:
+        """This process's reading of a part."""
         path = self.path(program)
         if not path.with_suffix(".json").exists():
             return None
@@ -49,20 +63,20 @@ class Parts:
             stored = json.loads(path.with_suffix(".json").read_text())
             if hashlib.sha256(path.read_bytes()).hexdigest() != stored["sha256"]:
                 raise ValueError("it does not match its digest")
-            part = Part(store.load_dataset(path), Account(**stored["account"]))
+            return Part(store.load_dataset(path), Account(**stored["account"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.progress.note(f"{path} is damaged ({error}); {program.label} is run again")
             return None
-        self.progress.note(f"{program.label} was finished before")
-        return part
 
-    def write_all(self, programs: list[Program], parts: list[Part]) -> list[Part]:
-        """Keep the parts of a study that is measured as a whole."""
-        return [self.write(program, part) for program, part in zip(programs, parts, strict=True)]
+    def save_all(self, programs: list[Program], parts: list[Part]) -> None:
+        """Keep the parts of a study that one process has measured as a whole."""
+        for program, part in zip(programs, parts, strict=True):
+            self.save(program, part)
 
     def read_all(self, programs: list[Program]) -> list[Part] | None:
         """All parts of a study, or None unless every one is there."""
-        if not all(self.path(program).with_suffix(".json").exists() for program in programs):
+        there = all(self.path(program).with_suffix(".json").exists() for program in programs)
+        if not processes.everyone(there).all():
             return None
         parts = [self.read(program) for program in programs]
         return [part for part in parts if part] if all(parts) else None
