@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 RESAMPLES = 9_999  # of the bootstrap
 EXACT_UP_TO = 20  # replicates: 2^20 sign patterns take some milliseconds
@@ -29,6 +28,8 @@ def interval(effects: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
     With few replicates it is somewhat too narrow, as every bootstrap is: it never decides a verdict alone.
     Raises `ValueError` for effects that are not finite.
     """
+    from scipy import stats  # here, because it takes as long to import as JAX, and only judging needs it
+
     values, scale = _scaled(effects)
     if values.size < 2:
         return float("nan"), float("nan")
