@@ -71,7 +71,7 @@ def read_question(path: Path) -> str | None:
     """The first line of a file's docstring, or why it cannot be read; None if it assigns no EXPERIMENT."""
     try:
         content = path.read_bytes()
-        if b"EXPERIMENT" not in content:  # parsing takes milliseconds a file, and half of them are what experiments share
+        if b"EXPERIMENT" not in content:  # parsing takes milliseconds, and half of the files are what experiments share
             return None
         tree = ast.parse(content, str(path))
     except SyntaxError as error:
