@@ -105,7 +105,9 @@ def gathered(gather: Callable[[], Any]) -> Any:
     """What all processes give together; raises `Lost` where one does not."""
     try:
         return gather()
-    except jax.errors.JaxRuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # JAX's own, or NumPy's where it waits for the array
+        if not several():
+            raise
         raise Lost(f"another process was lost ({str(error).splitlines()[0][:120]}); {MEND}") from error
 
 

@@ -276,6 +276,50 @@ def test_memory_decides_the_group(bowl, tmp_path, monkeypatch):
     assert "at a time" in recorder.notes[0]
 
 
+def cramped(monkeypatch, most):
+    """A device on which no more than `most` trials find room, whatever XLA said of it before."""
+    compile_advance = execute.Runner.compile_advance
+
+    class Program:
+        def __init__(self, compiled, group):
+            self.compiled, self.group, self.memory_analysis = compiled, group, compiled.memory_analysis
+
+        def __call__(self, *arguments):
+            if self.group > most:
+                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes.\nfurther lines")
+            return self.compiled(*arguments)
+
+    def compile_for_it(self, group, carry):
+        return Program(compile_advance(self, group, carry), group)
+
+    monkeypatch.setattr(execute.Runner, "compile_advance", compile_for_it)
+
+
+def test_where_memory_runs_out_the_group_is_halved(bowl, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
+    cramped(monkeypatch, most=1)
+    recorder = Recorder()
+    run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, progress=recorder)
+    xr.testing.assert_allclose(run.descent, whole.descent, rtol=1e-5)
+    halved = [note for note in recorder.notes if "no memory left" in note]
+    assert [note.rpartition("no memory left for ")[2] for note in halved[:2]] == [
+        "5 trials at once: 2",
+        "2 trials at once: 1",
+    ]
+    recorder.notes.clear()
+    again = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path / "again", progress=recorder)
+    assert {program["group"] for program in again.manifest["programs"]} == {1}
+    assert not recorder.notes
+
+
+def test_where_one_trial_finds_no_memory_the_error_says_what_helps(bowl, tmp_path, monkeypatch):
+    monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
+    cramped(monkeypatch, most=0)
+    with pytest.raises(RunFailed, match=r"Out of memory allocating 8 bytes\.; where memory ran out") as failed:
+        lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, width=3)
+    assert "\n" not in str(failed.value)
+
+
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
     monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(grouping, "CPU_GROUP", 3)

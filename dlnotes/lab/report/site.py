@@ -11,7 +11,7 @@ from markupsafe import Markup
 from dlnotes import __version__
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.files import atomic_write, sweep_temporaries, writable_folder
-from dlnotes.lab.report import interval, lists, words
+from dlnotes.lab.report import interval, lists, timings, words
 from dlnotes.lab.report.judged import Judged, choose, together
 from dlnotes.lab.report.reproduce import command
 from dlnotes.lab.report.runs import Omitted, by_experiment, find
@@ -21,13 +21,14 @@ MARKER = ".dlnotes-report"
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
-def build(runs: Path, out: Path, *, note: Callable[[str], None] = print) -> Path:
+def build(runs: Path, out: Path, *, note: Callable[[str], None] = print, measured: Path = timings.RESULTS) -> Path:
     """Write the report of all finished runs below `runs` into the folder `out`; returns its index.html.
 
     Each experiment is shown by one run: that of the larger preset (full, standard, quick), among these the newest. It
     is judged and drawn again from its stored results, Holm's correction made over the whole report; nothing is run.
-    What cannot be read is left out, told through `note` and on the pages. Nothing is written outside `out`; a folder
-    that holds something else raises `LabError`.
+    The benchmarks' records are those in the folder `measured`, which a checkout has; without it there is no page of
+    them. What cannot be read is left out, told through `note` and on the pages. Nothing is written outside `out`; a
+    folder that holds something else raises `LabError`.
     """
     runs, out = Path(runs), own_folder(Path(out))
     stored, omitted, unfinished = find(runs)
@@ -41,7 +42,7 @@ def build(runs: Path, out: Path, *, note: Callable[[str], None] = print) -> Path
         note(f"left out {each.place}: {each.reason}")
     if not pages:
         note(f"no finished run in {runs}: the report says how to begin")
-    write(out, dict(rendered(together(pages), omitted, unfinished)))
+    write(out, dict(rendered(together(pages), omitted, unfinished, timings.find(Path(measured), note))))
     return out / "index.html"
 
 
@@ -68,13 +69,16 @@ def write(out: Path, files: dict[str, str]) -> None:
     atomic_write(marker, "\n".join(sorted(files)) + "\n")
 
 
-def rendered(pages: list[Judged], omitted: list[Omitted], unfinished: list[str]) -> Iterator[tuple[str, str]]:
+def rendered(
+    pages: list[Judged], omitted: list[Omitted], unfinished: list[str], measured: tuple[timings.Machine, ...]
+) -> Iterator[tuple[str, str]]:
     """Each file's name and text."""
     notes, errata = lists.atlas(), lists.errata()
     shared = {
         "pages": pages,
         "omitted": omitted,
         "unfinished": unfinished,
+        "measured": measured,
         "notes": notes,
         "errata": errata,
         "shown": {page.name for page in pages},
@@ -82,7 +86,7 @@ def rendered(pages: list[Judged], omitted: list[Omitted], unfinished: list[str])
     }
     env = environment()
     yield "style.css", env.get_template("style.css").render()
-    for name in ("index", "atlas", "errata"):
+    for name in ("index", "atlas", "errata", *(["benchmarks"] if measured else [])):
         yield f"{name}.html", render(env, name, f"{name}.html", shared)
     for page in pages:
         href = page_of(page.name)

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from dlnotes.lab.verdicts import Verdict
 
+MEGABYTE = 1e6
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -80,6 +81,24 @@ def seconds(value: Any) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def brief(value: float) -> str:
+    """A short or long time in three digits and one unit: '25.5 µs', '4 ms', '1.42 s'."""
+    unit, scale = ("s", 1.0) if value >= 1.0 else ("ms", 1e3) if value >= 1e-3 else ("µs", 1e6)
+    return f"{three_digits(value * scale)} {unit}"
+
+
+def three_digits(value: float) -> str:
+    """A positive number without an exponent: '0.042', '198', '56 000'."""
+    return f"{value:,.0f}".replace(",", " ") if value >= 100 else number(value)
+
+
+def memory(count: Any) -> str:
+    """Bytes as megabytes; less than one is below what can be measured."""
+    if not isinstance(count, int | float):
+        return "–"
+    return "< 1 MB" if count < MEGABYTE else f"{three_digits(count / MEGABYTE)} MB"
 
 
 def rate(value: Any) -> str:

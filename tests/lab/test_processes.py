@@ -1,0 +1,141 @@
+"""Several processes and many devices: the numbers of one, also where one is killed and fewer or more go on."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from dlnotes.lab import devices, processes, store
+from dlnotes.lab.errors import LabError
+
+WALK = Path(__file__).parent / "examples" / "walk.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere", 2, 0), "HOST:PORT"),
+        (("host:no", 2, 0), "HOST:PORT"),
+        (("host:70000", 2, 0), "HOST:PORT"),
+        (("host:1234", None, None), "--process from 0 to N"),
+        (("host:1234", 2, None), "--process from 0 to N"),
+        (("host:1234", 2, 2), "--process from 0 to N"),
+        ((None, 2, 0), "go with --coordinator"),
+        (("auto", 2, 0), "go with --coordinator"),
+    ],
+)
+def test_words_that_do_not_fit_together_are_told(words, said):
+    with pytest.raises(LabError, match=said) as refused:
+        processes.start(*words)
+    assert "\n" not in str(refused.value)
+
+
+def test_auto_where_there_is_no_cluster():
+    with pytest.raises(LabError, match="no cluster that JAX knows"):
+        processes.start("auto")
+
+
+@pytest.mark.parametrize(
+    ("environment", "several"),
+    [
+        ({}, False),
+        ({"SLURM_NTASKS": "4"}, False),  # the shell of salloc
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "1", "SLURM_STEP_NODELIST": "n[1-4]"}, True),
+        ({"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_STEP_NODELIST": "n1"}, False),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, True),
+        ({"TPU_WORKER_HOSTNAMES": "a,b"}, True),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
+    ],
+)
+def test_what_a_cluster_announces(environment, several):
+    assert processes.announced(environment) == several
+
+
+def test_one_process_is_everyone():
+    assert list(processes.everyone(3e12)) == [3e12]
+    processes.same("anything", "x")
+    with pytest.raises(LabError, match="mine"), processes.together():
+        raise LabError("mine")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """The walk in one process on one device."""
+    runs = tmp_path_factory.mktemp("one")
+    assert finish([start(runs)]) == [0]
+    return results(runs)
+
+
+def start(runs, count=1, index=0, port=0, local=1, seconds="0.05"):
+    """One process of the walk."""
+    words = [sys.executable, "-m", "dlnotes", "run", str(WALK), "--runs", str(runs), "--set", "size=24", "--seeds", "3", "--json"]
+    if count > 1:
+        words += ["--coordinator", f"127.0.0.1:{port}", "--processes", str(count), "--process", str(index)]
+    own = {
+        "JAX_NUM_CPU_DEVICES": str(local),
+        "DLNOTES_CHECKPOINT_SECONDS": seconds,
+        "DLNOTES_CACHE": str(devices.cache_folder()),
+    }
+    return subprocess.Popen(words, env=os.environ | own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def start_all(runs, count, **options):
+    """All processes of a run, on a port that was free a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [start(runs, count, index, port, **options) for index in range(count)]
+
+
+def finish(running):
+    """The exit codes; what a process said is shown where a test fails."""
+    for index, process in enumerate(running):
+        out, error = process.communicate(timeout=250)
+        print(f"process {index}: {process.returncode}\n{out[-500:]}\n{error[-2000:]}")
+    return [process.returncode for process in running]
+
+
+def results(runs):
+    (folder,) = (runs / "walk").iterdir()
+    assert {path.name for path in folder.iterdir()} == {".lock", "manifest.json", "results.nc", "verdict.json"}
+    return store.load_results(folder).walk
+
+
+def checkpoints(runs):
+    return list(runs.glob("walk/*/checkpoints/walk/0/*.json"))
+
+
+def stop_when(running, runs, number):
+    """Send a signal to the last process once there is a checkpoint."""
+    while not checkpoints(runs):
+        assert all(process.poll() is None for process in running), finish(running)
+        time.sleep(0.02)
+    running[-1].send_signal(number)
+
+
+@pytest.mark.timeout(900)
+def test_one_of_two_is_killed_and_four_go_on(tmp_path, reference):
+    pair = start_all(tmp_path, 2)
+    stop_when(pair, tmp_path, signal.SIGKILL)
+    codes = finish(pair)
+    assert codes[-1] == -signal.SIGKILL
+    assert codes[0] != 0
+    assert checkpoints(tmp_path)
+    assert finish(start_all(tmp_path, 4)) == [0, 0, 0, 0]
+    xr.testing.assert_allclose(results(tmp_path), reference, rtol=1e-4)
+
+
+@pytest.mark.timeout(900)
+def test_eight_devices_are_asked_to_stop_and_one_goes_on(tmp_path, reference):
+    many = start(tmp_path, local=8)
+    stop_when([many], tmp_path, signal.SIGTERM)
+    assert finish([many]) == [130]
+    assert checkpoints(tmp_path)
+    assert finish([start(tmp_path)]) == [0]
+    xr.testing.assert_allclose(results(tmp_path), reference, rtol=1e-4)
