@@ -1,6 +1,7 @@
 # make reproduce   sets up, runs the four headline experiments, prints the verdicts, writes report/index.html
 # make test        sets up, runs every check
-.PHONY: reproduce test setup lint unit browser format bench clean
+# make test-matrix runs the tests with the oldest and newest versions of Python, JAX, Flax, Optax and Orbax (an hour)
+.PHONY: reproduce test setup lint unit browser test-matrix format bench clean
 
 reproduce: setup
 	.venv/bin/dlnotes run headline --preset standard --runs runs
@@ -24,6 +25,9 @@ unit: setup
 browser: setup
 	.venv/bin/python tests/browser/check.py
 
+test-matrix: setup
+	.venv/bin/python tools/matrix.py
+
 format: setup
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
@@ -32,4 +36,4 @@ bench: setup
 	.venv/bin/python -m benchmarks --json
 
 clean:
-	rm -rf .venv runs report .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .matrix runs report .pytest_cache .ruff_cache .hypothesis
