@@ -26,9 +26,11 @@ from dlnotes.lab.plan import Program, study_programs
 from dlnotes.lab.predictions import judge
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.results import Results, combine
+from dlnotes.lab.sealed import digests, seal, unseal
 from dlnotes.lab.verdicts import Verdict
 
 MANIFEST, VERDICT, FIGURE = "manifest.json", "verdict.json", "figure.svg"
+FILES = (store.RESULTS, VERDICT, FIGURE)
 DRAWING_ERRORS = (KeyError, ValueError, IndexError, AttributeError, TypeError)
 
 
@@ -84,7 +86,7 @@ class Job:
         """Forget what this run has done."""
         with processes.together():
             if processes.first():
-                for name in (MANIFEST, VERDICT, FIGURE, store.RESULTS):
+                for name in (MANIFEST, *FILES):
                     (self.folder / name).unlink(missing_ok=True)
         self.tidy()
 
@@ -101,16 +103,22 @@ class Job:
             return None
         damage = None
         try:
-            about = json.loads((self.folder / MANIFEST).read_text())
-            results = store.load_results(self.folder)
-        except (LabError, ValueError) as error:
-            damage = error
+            about = unseal((self.folder / MANIFEST).read_bytes())
+            results = store.load_results(self.folder, about["files"][store.RESULTS])
+        except (LabError, OSError, ValueError) as error:
+            damage = error if isinstance(error, LabError) else f"{self.folder / MANIFEST} cannot be used ({error})"
         if processes.everyone(damage is not None).any():
             self.progress.note(f"{damage}: running it again")
             self.clear()
             return None
         self.tidy()
-        return Run(results, self.judge(results), about, self.folder, reused=True)
+        verdicts = self.judge(results)
+        with processes.together():
+            if processes.first() and digests(self.folder, FILES) != about["files"]:
+                self.progress.note(f"{VERDICT} or {FIGURE} in {self.folder} is lost or damaged: written again")
+                self.show(verdicts, results)
+                self.sign(about)
+        return Run(results, verdicts, about, self.folder, reused=True)
 
     def execute(self, group: int | None) -> Run:
         """Run what is not yet done, then judge, draw and store."""
@@ -126,7 +134,7 @@ class Job:
         about = self.manifest(accounts, started, time.perf_counter() - began)
         with processes.together():
             if processes.first():
-                atomic_write(self.folder / MANIFEST, json.dumps(about, indent=1))
+                self.sign(about)
         self.tidy()
         return Run(results, verdicts, about, self.folder, reused=False)
 
@@ -136,9 +144,19 @@ class Job:
             store.save_results(self.folder, results)
         verdicts = self.judge(results)
         if processes.first():
-            atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
-            self.draw(results)
+            self.show(verdicts, results)
         return verdicts
+
+    def show(self, verdicts: tuple[Verdict, ...], results: Results) -> None:
+        """Write verdicts and figure."""
+        (self.folder / FIGURE).unlink(missing_ok=True)
+        atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
+        self.draw(results)
+
+    def sign(self, about: dict[str, Any]) -> None:
+        """Write the manifest with the digests of all other files: the run is finished."""
+        about["files"] = digests(self.folder, FILES)
+        atomic_write(self.folder / MANIFEST, seal(about))
 
     def study(self, name: str, group: int | None, interruption: Interruption, accounts: list):
         """The combined Dataset of one study."""
@@ -239,7 +257,7 @@ class Job:
             "versions": source.versions(),
             "device": devices.describe(),
             "started": started,
-            "ended": manifest.now(),
+            "ended": max(started, manifest.now()),  # the clock may have been set back
             **manifest.costs(accounts, total),
             "non_finite": bad,
         }

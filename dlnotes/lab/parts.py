@@ -1,7 +1,6 @@
 """Finished programs of a run under way: each a file with its digest, so that a later one need not repeat them."""
 
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from dlnotes.lab.execute import Account
 from dlnotes.lab.files import atomic_write
 from dlnotes.lab.plan import Program
 from dlnotes.lab.progress import Progress
+from dlnotes.lab.sealed import matches, seal, unseal
 
 
 class Part(NamedTuple):
@@ -43,8 +43,8 @@ class Parts:
         """Write a part's files."""
         path = self.path(program)
         content = store.save_dataset(path, part.dataset)
-        account = {"sha256": hashlib.sha256(content).hexdigest(), "account": asdict(part.account)}
-        atomic_write(path.with_suffix(".json"), json.dumps(account))
+        account = {"part": hashlib.sha256(content).hexdigest(), "account": asdict(part.account)}
+        atomic_write(path.with_suffix(".json"), seal(account))
 
     def read(self, program: Program) -> Part | None:
         """A program's part, or None where a process has it not, or damaged (which is said)."""
@@ -60,8 +60,8 @@ class Parts:
         if not path.with_suffix(".json").exists():
             return None
         try:
-            stored = json.loads(path.with_suffix(".json").read_text())
-            if hashlib.sha256(path.read_bytes()).hexdigest() != stored["sha256"]:
+            stored = unseal(path.with_suffix(".json").read_bytes())
+            if not matches(path.read_bytes(), stored["part"]):
                 raise ValueError("it does not match its digest")
             return Part(store.load_dataset(path), Account(**stored["account"]))
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -14,6 +14,7 @@ from dlnotes.lab.experiment import Experiment
 from dlnotes.lab.predictions import judge
 from dlnotes.lab.report.runs import Omitted, Stored
 from dlnotes.lab.results import Results
+from dlnotes.lab.sealed import matches
 from dlnotes.lab.verdicts import Verdict, adjust
 
 
@@ -36,8 +37,8 @@ class Judged:
 
 def judged(run: Stored) -> Judged:
     """Load, judge and draw. Raises `LabError` where the run has nothing that can be shown."""
-    results = store.load_results(run.folder)
-    declared, trouble = stored_verdicts(run.folder)
+    results = store.load_results(run.folder, run.digest(store.RESULTS))
+    declared, trouble = stored_verdicts(run)
     try:
         experiment = load(where(run))
     except LabError as error:
@@ -51,7 +52,7 @@ def judged(run: Stored) -> Judged:
         note = f"The predictions cannot be judged again ({error}), so the verdicts are those stored after the run."
         return as_stored(run, declared, trouble, [*notes, note])
     notes += moved(declared, verdicts)
-    figure, note = drawn(experiment, results, run.folder)
+    figure, note = drawn(experiment, results, run)
     return Judged(run, experiment, verdicts, figure, declared, tuple(notes + note))
 
 
@@ -68,7 +69,7 @@ def again(experiment: Experiment, results: Results) -> tuple[Verdict, ...]:
         return judge(experiment.predictions, results, lenient=True)
 
 
-def drawn(experiment: Experiment, results: Results, folder: Path) -> tuple[str, list[str]]:
+def drawn(experiment: Experiment, results: Results, run: Stored) -> tuple[str, list[str]]:
     """The figure drawn again, or the stored one with a note that says why."""
     if experiment.draw is None:
         return "", []
@@ -76,7 +77,7 @@ def drawn(experiment: Experiment, results: Results, folder: Path) -> tuple[str, 
         with blame(experiment.path or Path(experiment.name), "draw"), jax.enable_x64(experiment.x64):
             return figures.to_svg(experiment.draw(results)), []
     except LabError as error:
-        kept = stored_figure(folder)
+        kept = stored_figure(run)
         instead = "shown is the one stored with the run" if kept else "and none was stored"
         return kept, [f"The figure cannot be drawn from these results ({error}); {instead}."]
 
@@ -85,14 +86,16 @@ def as_stored(run: Stored, declared: tuple[Verdict, ...], trouble: str, notes: l
     """The page from what the run left behind; raises `LabError` where that is damaged too."""
     if trouble:
         raise LabError(f"{trouble}, and {notes[-1][0].lower()}{notes[-1][1:].split(', so')[0]}")
-    return Judged(run, None, declared, stored_figure(run.folder), declared, tuple(notes))
+    return Judged(run, None, declared, stored_figure(run), declared, tuple(notes))
 
 
-def stored_verdicts(folder: Path) -> tuple[tuple[Verdict, ...], str]:
+def stored_verdicts(run: Stored) -> tuple[tuple[Verdict, ...], str]:
     """The verdicts in verdict.json, and what is wrong with it."""
-    path = folder / "verdict.json"
     try:
-        record = json.loads(path.read_text())
+        content = (run.folder / "verdict.json").read_bytes()
+        if not matches(content, run.digest("verdict.json")):
+            return (), "verdict.json is damaged (it does not match its digest)"
+        record = json.loads(content)
         return tuple(Verdict.from_dict(prediction) for prediction in record["predictions"]), ""
     except OSError as error:
         return (), f"verdict.json cannot be read ({error.strerror})"
@@ -100,10 +103,11 @@ def stored_verdicts(folder: Path) -> tuple[tuple[Verdict, ...], str]:
         return (), f"verdict.json is damaged ({str(error).splitlines()[0]})"
 
 
-def stored_figure(folder: Path) -> str:
-    """figure.svg, if it is there and safe to put into a page."""
+def stored_figure(run: Stored) -> str:
+    """figure.svg, if it is there, whole, and safe to put into a page."""
     try:
-        svg = (folder / "figure.svg").read_text()
+        content = (run.folder / "figure.svg").read_bytes()
+        svg = content.decode() if matches(content, run.digest("figure.svg")) else ""
     except (OSError, ValueError):
         return ""
     start = svg.find("<svg")

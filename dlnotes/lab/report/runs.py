@@ -1,12 +1,12 @@
 """The finished runs below a folder, and the one of each experiment that its page shows."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlnotes.lab.errors import LabError
+from dlnotes.lab.sealed import unseal
 
 PRESETS = ("quick", "standard", "full")
 SAFE = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
@@ -22,6 +22,10 @@ class Stored:
     @property
     def name(self) -> str:
         return self.manifest["experiment"]
+
+    def digest(self, file: str) -> Any:
+        """The SHA-256 of one of its files, where its manifest has it."""
+        return self.manifest.get("files", {}).get(file)
 
     @property
     def weight(self) -> tuple[int, str, str]:
@@ -60,16 +64,11 @@ def find(runs: Path) -> tuple[list[Stored], list[Omitted], list[str]]:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """A manifest with what every page needs; raises ValueError saying what is wrong."""
-    try:
-        manifest = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON ({str(error).splitlines()[0]})") from error
-    if not isinstance(manifest, dict):
-        raise ValueError("it holds no JSON object")
+    manifest = unseal(path.read_bytes(), strict=False)
     for key, kind in (("experiment", str), ("preset", str), ("run_id", str), ("seeds", int)):
         if not isinstance(manifest.get(key), kind):
             raise ValueError(f"{key!r} is missing or damaged")
-    for key in ("seconds", "settings", "source", "device", "git", "versions"):
+    for key in ("seconds", "settings", "source", "device", "git", "versions", "files"):
         if not isinstance(manifest.get(key, {}), dict):
             raise ValueError(f"{key!r} is damaged")
     for key in ("programs", "non_finite"):
