@@ -49,7 +49,9 @@ def build(runs: Path, out: Path, *, note: Callable[[str], None] = print, measure
 def own_folder(out: Path) -> Path:
     """The folder of the report: new, empty, or an earlier report; anything else raises `LabError`."""
     out = out.expanduser().absolute()
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+    begun = f".{MARKER}."  # the temporary of a marker: all that a report killed at its very beginning leaves
+    strange = out.is_dir() and not all(path.name.startswith(begun) for path in out.iterdir())
+    if strange and not (out / MARKER).is_file():
         raise LabError(f"{out} holds something else than a report; name a new or empty folder by --out")
     return writable_folder(out)
 
