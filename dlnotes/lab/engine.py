@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from dlnotes.lab import devices, processes, settings, source
+from dlnotes.lab import compiled, devices, processes, settings, source
 from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.experiment import Experiment
@@ -44,7 +44,7 @@ def run(
         resolved, count = settings.apply(experiment, preset, {**(overrides or {}), **values}, seeds)
         job = Job(resolved, preset, count, root, writable_folder(Path(runs)), progress)
     processes.same("what they run", job.id)
-    with job.lock(), jax.enable_x64(experiment.x64):
+    with job.lock(), jax.enable_x64(experiment.x64), compiled.mended(progress):
         if fresh:
             job.clear()
         finished = job.finished()
