@@ -5,7 +5,9 @@ Every process writes its own trials; another number of devices reads them as its
 
 import hashlib
 import json
+import math
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -15,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlnotes.lab import processes
-from dlnotes.lab.errors import RunFailed
+from dlnotes.lab import hush, processes
+from dlnotes.lab.errors import LabError, RunFailed
 from dlnotes.lab.files import atomic_write
 from dlnotes.lab.progress import Progress
 
@@ -25,7 +27,14 @@ DEFAULT_SECONDS = 15.0
 
 def interval() -> float:
     """Seconds of running between checkpoints: $DLNOTES_CHECKPOINT_SECONDS, else 15."""
-    return float(os.environ.get("DLNOTES_CHECKPOINT_SECONDS", DEFAULT_SECONDS))
+    given = os.environ.get("DLNOTES_CHECKPOINT_SECONDS") or DEFAULT_SECONDS
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise LabError(f"$DLNOTES_CHECKPOINT_SECONDS is a number of seconds, 0 or more; got {given!r}")
+    return seconds
 
 
 class Checkpoints:
@@ -55,6 +64,7 @@ class Checkpoints:
         """Write one checkpoint, its digest last."""
         import orbax.checkpoint as ocp
 
+        hush.orbax()
         options = ocp.CheckpointManagerOptions(max_to_keep=2, create=True, enable_async_checkpointing=False)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -64,9 +74,8 @@ class Checkpoints:
             if processes.first():
                 atomic_write(self.digest_file(step), json.dumps(digest(self.folder / "steps" / str(step))))
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
             raise RunFailed(
-                f"cannot write a checkpoint in {self.folder}: {reason}; mend it and run the same command again"
+                f"cannot write a checkpoint in {self.folder}: {reason(error)}; mend it and run the same command again"
             ) from error
 
     def forget(self) -> None:
@@ -86,7 +95,7 @@ class Checkpoints:
     def newest_sound(self) -> int:
         """The step of the newest checkpoint that is whole, or 0."""
         steps = self.folder / "steps"
-        found = [int(p.name) for p in steps.glob("*") if p.name.isdigit()] if steps.is_dir() else []
+        found = [int(p.name) for p in steps.glob("*") if p.name.isdigit() and p.is_dir()]
         for step in sorted(found, reverse=True):
             damage = self.damage(step)
             if damage is None:
@@ -99,10 +108,10 @@ class Checkpoints:
     def damage(self, step: int) -> str | None:
         """None for a sound checkpoint, '' for one whose writing was cut off, else the file that does not match."""
         try:
-            wanted = json.loads(self.digest_file(step).read_text())
+            wanted = dict(json.loads(self.digest_file(step).read_text()))
         except FileNotFoundError:
             return ""
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             return self.digest_file(step).name
         actual = digest(self.folder / "steps" / str(step))
         wrong = [name for name in {**wanted, **actual} if wanted.get(name) != actual.get(name)]
@@ -154,6 +163,13 @@ def as_was(stored: Any, leaf: Any) -> Any:
     if is_key(leaf):
         return jax.random.wrap_key_data(stored, impl=jax.random.key_impl(leaf))
     return np.array(stored) if isinstance(leaf, np.ndarray) else stored
+
+
+def reason(error: Exception) -> str:
+    """Why a write failed: what the system said of it, where TensorStore put half a page around that."""
+    text = str(error).splitlines()[0]
+    said = re.search(r"([^:]+) \[os_error_code", text)
+    return said.group(1).strip() if said else text
 
 
 def digest(folder: Path) -> dict[str, str]:
