@@ -15,7 +15,7 @@ import numpy as np
 from dlnotes.lab import processes
 from dlnotes.lab.devices import bytes_used, cache_folder, memory_budget
 from dlnotes.lab.errors import RunFailed
-from dlnotes.lab.files import atomic_write
+from dlnotes.lab.files import atomic_write, sweep_temporaries
 
 if TYPE_CHECKING:
     from dlnotes.lab.execute import Runner
@@ -101,6 +101,7 @@ def recall(runner: "Runner") -> int | None:
 
 def remember(runner: "Runner", group: int) -> None:
     """Keep the choice; without a writable cache it is made anew each time."""
+    sweep_temporaries(memory_file(runner).parent)
     try:
         atomic_write(memory_file(runner), str(group))
     except RunFailed as error:
