@@ -72,25 +72,33 @@ def reference(tmp_path_factory):
     return results(runs)
 
 
-def start(runs, count=1, index=0, port=0, local=1, seconds="0.05"):
-    """One process of the walk."""
-    words = [sys.executable, "-m", "dlnotes", "run", str(WALK), "--runs", str(runs), "--set", "size=24", "--seeds", "3", "--json"]
-    if count > 1:
-        words += ["--coordinator", f"127.0.0.1:{port}", "--processes", str(count), "--process", str(index)]
+def start(runs, words=(), local=1, **announced):
+    """One process of the walk, with a checkpoint at almost every call."""
+    command = [sys.executable, "-m", "dlnotes", "run", str(WALK), "--runs", str(runs), "--json"]
+    command += ["--set", "size=24", "--seeds", "3"]
     own = {
         "JAX_NUM_CPU_DEVICES": str(local),
-        "DLNOTES_CHECKPOINT_SECONDS": seconds,
+        "DLNOTES_CHECKPOINT_SECONDS": "0.05",
         "DLNOTES_CACHE": str(devices.cache_folder()),
     }
-    return subprocess.Popen(words, env=os.environ | own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, *words], env=os.environ | own | announced, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
-def start_all(runs, count, **options):
-    """All processes of a run, on a port that was free a moment ago."""
+def start_told(runs, count):
+    """All processes of a run, told where to meet: on a port that was free a moment ago."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    return [start(runs, count, index, port, **options) for index in range(count)]
+    place = ["--coordinator", f"127.0.0.1:{port}", "--processes", str(count)]
+    return [start(runs, [*place, "--process", str(index)]) for index in range(count)]
+
+
+def start_in_slurm(runs, count):
+    """All tasks of a step, which find each other by what Slurm sets; its job number makes the port."""
+    step = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NODELIST": "127.0.0.1", "SLURM_NTASKS": str(count)}
+    return [start(runs, SLURM_PROCID=str(i), SLURM_LOCALID=str(i), **step) for i in range(count)]
 
 
 def finish(running):
@@ -121,13 +129,13 @@ def stop_when(running, runs, number):
 
 @pytest.mark.timeout(900)
 def test_one_of_two_is_killed_and_four_go_on(tmp_path, reference):
-    pair = start_all(tmp_path, 2)
+    pair = start_told(tmp_path, 2)
     stop_when(pair, tmp_path, signal.SIGKILL)
     codes = finish(pair)
     assert codes[-1] == -signal.SIGKILL
     assert codes[0] != 0
     assert checkpoints(tmp_path)
-    assert finish(start_all(tmp_path, 4)) == [0, 0, 0, 0]
+    assert finish(start_in_slurm(tmp_path, 4)) == [0, 0, 0, 0]
     xr.testing.assert_allclose(results(tmp_path), reference, rtol=1e-4)
 
 
