@@ -43,7 +43,7 @@ class Account:
 class Setting:
     """Everything around a run that is not the program: seeds, devices, checkpoints, who watches."""
 
-    seeds: int
+    seeds: range
     root: int
     group: int | None
     checkpoints: Checkpoints
@@ -57,7 +57,7 @@ class Runner:
 
     def __init__(self, program: Program, data: Any, setting: Setting):
         self.program, self.setting, self.mesh = program, setting, trial_mesh()
-        self.trials = program.conditions * setting.seeds
+        self.trials = program.conditions * len(setting.seeds)
         self.padded = -(-self.trials // self.mesh.size) * self.mesh.size
         self.most = self.local
         self.inputs = self.place(all_inputs(program, setting.seeds, setting.root, self.padded), lift.SHARDED)
@@ -205,11 +205,11 @@ def bounds(start: int, t0: int, t1: int, stop: int) -> np.ndarray:
     return np.array([start, t0, t1, stop], jax.dtypes.canonicalize_dtype(int))
 
 
-def all_inputs(program: Program, seeds: int, root: int, padded: int) -> lift.Inputs:
+def all_inputs(program: Program, seeds: range, root: int, padded: int) -> lift.Inputs:
     """Keys and conditions of all trials, conditions first, the last trial repeated to fill the devices.
 
     A seed's key is the same in every condition: arms are paired.
     """
-    index = np.minimum(np.arange(padded), program.conditions * seeds - 1)
-    keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(root), seed))(jnp.asarray(index % seeds))
-    return lift.Inputs(keys, jax.tree.map(lambda leaf: jnp.asarray(leaf[index // seeds]), program.condition_arrays()))
+    condition, seed = np.divmod(np.minimum(np.arange(padded), program.conditions * len(seeds) - 1), len(seeds))
+    keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(root), seed))(jnp.asarray(seeds.start + seed))
+    return lift.Inputs(keys, jax.tree.map(lambda leaf: jnp.asarray(leaf[condition]), program.condition_arrays()))

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from dlnotes.lab.predictions import judge
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.results import Results, combine
 from dlnotes.lab.sealed import digests, seal, unseal
+from dlnotes.lab.shares import joined, seed_shares
 from dlnotes.lab.verdicts import Verdict
 
 MANIFEST, VERDICT, FIGURE = "manifest.json", "verdict.json", "figure.svg"
@@ -180,15 +182,33 @@ class Job:
         return found or [part for program in programs if (part := parts.load(program))]
 
     def trials(self, program: Program, group: int | None, interruption: Interruption) -> Part:
-        """Run one program of a study."""
-        data = self.data(program)
-        folder = self.folder / "checkpoints" / program.study_name / "-".join(map(str, program.place or (0,)))
+        """Run one program of a study: all seeds together or, where memory is short, share by share."""
+        runner = self.runner(program, range(self.seeds), group, interruption)
+        shares = seed_shares(runner)
+        if len(shares) == 1:
+            return self.run(runner)
+        self.progress.note(f"{program.label}: memory does not hold all trials: {len(shares[0])} seeds at a time")
+        parts = []
+        for seeds in shares:
+            kept = Parts(self.folder / "parts" / program.study_name / f"{seeds.start}-{seeds.stop}", self.progress)
+            own = partial(self.runner, program, seeds, group, interruption)
+            parts.append(kept.read(program) or kept.write(program, self.run(own())))
+        return joined(program, parts)
+
+    def runner(self, program: Program, seeds: range, group: int | None, interruption: Interruption) -> Runner:
+        """What runs some seeds of a program."""
+        share = "" if len(seeds) == self.seeds else f" seeds {seeds.start}-{seeds.stop}"
+        name = "-".join(map(str, program.place or (0,))) + share
+        checkpoints = Checkpoints(self.folder / "checkpoints" / program.study_name / name, self.progress)
         key = f"{self.digest} {self.settings[program.study_name]} {devices.describe()} {jax.__version__}"
-        setting = Setting(
-            self.seeds, self.root, group, Checkpoints(folder, self.progress), interruption, self.progress, key
-        )
+        setting = Setting(seeds, self.root, group, checkpoints, interruption, self.progress, key)
+        data = self.data(program)
         with blame(source.file_of(program.study.function)):
-            runner = Runner(program, data, setting)
+            return Runner(program, data, setting)
+
+    def run(self, runner: Runner) -> Part:
+        """Run it, watched."""
+        program = runner.program
         self.progress.program(program.study_name, program.label, runner.trials, runner.shape.steps)
         with device_errors(program.label):
             return Part(*runner.run())

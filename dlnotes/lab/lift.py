@@ -39,6 +39,7 @@ class Shape(NamedTuple):
     metrics: dict[str, jax.ShapeDtypeStruct]
     probes: dict[str, jax.ShapeDtypeStruct]
     measures: dict[str, jax.ShapeDtypeStruct]
+    state_bytes: int
 
     @property
     def stops(self) -> list[int]:
@@ -72,9 +73,9 @@ def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
         state, t = trial.init(), jnp.zeros((), int)
         after, metrics = trial.step(state, t)
         check_same(program, state, after)
-        return metrics, trial.probe(after, t), trial.finish(after)
+        return metrics, trial.probe(after, t), trial.finish(after), after
 
-    metrics, probes, measures = jax.eval_shape(whole, inputs, data)
+    metrics, probes, measures, state = jax.eval_shape(whole, inputs, data)
     trial = seen["trial"]
     names = [*metrics, *probes, *measures]
     if len(set(names)) != len(names) or not names:
@@ -84,7 +85,8 @@ def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
     if trial.step is not stay and (trial.steps < 1 or trial.every < 1):
         raise LabError(f"{program.label}: steps and every must be 1 or more, got {trial.steps} and {trial.every}")
     check_dims(program, metrics | probes | measures)
-    return Shape(trial.steps, trial.every, metrics, probes, measures)
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return Shape(trial.steps, trial.every, metrics, probes, measures, size)
 
 
 def check_dims(program: Program, measures: dict[str, jax.ShapeDtypeStruct]) -> None:

@@ -16,7 +16,7 @@ from dlnotes.lab.plan import Program, study_programs
 from dlnotes.lab.predictions import judge
 from dlnotes.lab.results import Results, combine, cost_dataset, trials_dataset
 
-SEEDS = 2
+SEEDS = range(2)
 
 
 def rehearse(experiment: Experiment, data_of: Callable[[Program], Any]) -> None:
@@ -53,7 +53,7 @@ def invent(name: str, study: Any, data_of: Callable[[Program], Any]) -> xr.Datas
 def invent_trials(program: Program, data_of: Callable[[Program], Any]) -> xr.Dataset:
     """The Dataset of one program of trials."""
     shape = abstract(program, data_of(program))
-    trials = program.conditions * SEEDS
+    trials = program.conditions * len(SEEDS)
     records = {k: drawn((len(shape.stops), trials, *v.shape), v.dtype) for k, v in shape.records.items()}
     measures = {k: drawn((trials, *v.shape), v.dtype) for k, v in shape.measures.items()}
     return trials_dataset(program, SEEDS, shape.stops, records, measures)
@@ -61,7 +61,7 @@ def invent_trials(program: Program, data_of: Callable[[Program], Any]) -> xr.Dat
 
 def abstract(program: Program, data: Any) -> lift.Shape:
     """What a trial of the program shows, found without running it."""
-    inputs = jax.eval_shape(lambda: all_inputs(program, 1, 0, 1))
+    inputs = jax.eval_shape(lambda: all_inputs(program, range(1), 0, 1))
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
     return lift.trace(program, one, data)
 

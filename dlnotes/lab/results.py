@@ -37,7 +37,7 @@ class Results(Mapping):
 
 def trials_dataset(
     program: Program,
-    seeds: int,
+    seeds: range,
     stops: list[int],
     records: Mapping[str, np.ndarray],
     measures: Mapping[str, np.ndarray],
@@ -45,13 +45,13 @@ def trials_dataset(
     """The Dataset of trials, seeds varying fastest: records [stops, trials, ...], measures [trials, ...]."""
 
     def by_condition(array: np.ndarray) -> np.ndarray:
-        return array.reshape(program.conditions, seeds, *array.shape[1:])
+        return array.reshape(program.conditions, len(seeds), *array.shape[1:])
 
     own = {name: tuple(program.study.dims.get(name, ())) for name in (*records, *measures)}
     named = {name: (by_condition(array), ("seed", *own[name])) for name, array in measures.items()}
     for name, array in records.items():
         named[name] = (by_condition(np.moveaxis(array, 0, 1)), ("seed", "step", *own[name]))
-    return dataset(program, named, {"step": stops, "seed": np.arange(seeds)})
+    return dataset(program, named, {"step": stops, "seed": np.array(seeds)})
 
 
 def cost_dataset(program: Program, seconds: np.ndarray, compile_seconds: float, used: int, outputs: dict) -> xr.Dataset:

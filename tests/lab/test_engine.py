@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from dlnotes import lab
-from dlnotes.lab import execute, grouping, source
+from dlnotes.lab import execute, grouping, shares, source
 from dlnotes.lab.discover import load
 from dlnotes.lab.errors import LabError, RunFailed
 from dlnotes.lab.progress import Progress
@@ -318,6 +318,39 @@ def test_where_one_trial_finds_no_memory_the_error_says_what_helps(bowl, tmp_pat
     with pytest.raises(RunFailed, match=r"Out of memory allocating 8 bytes\.; where memory ran out") as failed:
         lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, width=3)
     assert "\n" not in str(failed.value)
+
+
+def test_where_memory_is_short_seeds_run_in_shares(bowl, whole, tmp_path, monkeypatch):
+    state = (
+        4 * 6
+    )  # bytes: six numbers of a trial of width 5, two conditions of three seeds, three copies, on two devices
+    monkeypatch.setattr(shares, "memory_budget", lambda: state * 2 * 3 * shares.COPIES // 2)
+    recorder = Recorder()
+    run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, progress=recorder)
+    xr.testing.assert_allclose(run.descent, whole.descent, rtol=1e-5)
+    assert list(run.descent.seed) == list(range(5))
+    assert "descent, width=5: memory does not hold all trials: 3 seeds at a time" in recorder.notes
+    assert [program["trials"] for program in run.manifest["programs"]] == [10, 10]
+    assert [program["trial_steps"] for program in run.manifest["programs"]] == [600, 600]
+
+
+def test_shares_that_are_finished_are_not_run_again(bowl, tmp_path, monkeypatch):
+    monkeypatch.setattr(shares, "memory_budget", lambda: 1)
+
+    class InThird(Recorder):
+        runs = 0
+
+        def program(self, *_):
+            self.runs += 1
+            if self.runs == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(only(bowl, "draws"), seeds=4, runs=tmp_path, progress=InThird())
+    recorder = InThird()
+    run = lab.run(only(bowl, "draws"), seeds=4, runs=tmp_path, progress=recorder)
+    assert recorder.runs == 2
+    assert len(np.unique(run.draws["mean"].sel(scale=1.0))) == 4
 
 
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
