@@ -9,16 +9,22 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from benchmarks import memory
+
 OURS = "dlnotes"
+YARDSTICK = "yardstick"
+MEMORY = "memory"
 Run = Callable[[], Mapping[str, Any]]
 Prepare = Callable[[], Run]
+NO_ROOM = (MemoryError, jax.errors.JaxRuntimeError)
 
 
 class Case(NamedTuple):
-    """One problem, and who solves it: `dlnotes` and its peers, by name.
+    """One problem, and who solves it: `dlnotes` and its peers, by name; `yardstick` is the best that the machine can.
 
     `contestants` map a name to prepare() → run: what `prepare` does is timed as compilation; run() solves the problem
-    once and returns numbers that show it did. A peer that is not installed raises ImportError in `prepare`.
+    once and returns numbers that show it did. A peer that is not installed raises ImportError in `prepare`. Memory is
+    measured (see `memory.taken`), unless run() gives it under the name `memory`, in bytes.
     """
 
     name: str
@@ -27,7 +33,7 @@ class Case(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """Seconds of one contestant: the median, both quartiles, and those before the first call."""
+    """Seconds of one contestant: the median, both quartiles, those before the first call; and bytes of memory."""
 
     case: str
     sizes: Mapping[str, int]
@@ -36,52 +42,81 @@ class Timing(NamedTuple):
     low: float
     high: float
     compile_seconds: float
+    memory: int | None
     repeats: int
     outcome: Mapping[str, float]
 
 
 class Missing(NamedTuple):
-    """A contestant that is not installed."""
+    """A contestant that is not installed, or for which memory does not suffice."""
 
     case: str
     contestant: str
     reason: str
 
 
+class Ready(NamedTuple):
+    """A warm contestant: how many calls one measurement takes, its compilation, its memory, what it found."""
+
+    run: Run
+    calls: int
+    compiling: float
+    memory: int | None
+    outcome: dict[str, float]
+
+
+def chosen(contestant: str, against: frozenset[str] | None) -> bool:
+    """Whether a contestant is timed: ours and the yardstick always, of the peers all, or those asked for.
+
+    A peer's name begins with the name of its package: `torch` asks for "torch", "torch eager" and "torch, compiled".
+    """
+    own = contestant.startswith(OURS) or contestant == YARDSTICK
+    return own or against is None or any(named(contestant, peer) for peer in against)
+
+
+def named(contestant: str, peer: str) -> bool:
+    """Whether the first words of a contestant's name are those of a peer."""
+    return contestant == peer or contestant.startswith((f"{peer} ", f"{peer},"))
+
+
 def measure(
     case: Case, against: frozenset[str] | None = None, repeats: int = 5, shortest: float = 0.002
 ) -> tuple[list[Timing], list[Missing]]:
-    """Time all contestants of a case, or those named in `against` and all whose names begin with `dlnotes`.
+    """Time all contestants of a case, or those that are `chosen`.
 
     A call below `shortest` seconds is repeated within one measurement, as the clock and Python's call are not free.
     """
-    ready, missing = {}, []
+    ready: dict[str, Ready] = {}
+    missing = []
     for name, prepare in case.contestants.items():
-        if against is None or name.startswith(OURS) or name in against:
+        if chosen(name, against):
             try:
                 ready[name] = _prepared(prepare, shortest)
-            except ImportError as error:
-                missing.append(Missing(case.name, name, str(error)))
-    seconds: dict[str, list[float]] = {name: [] for name in ready}
+            except (ImportError, *NO_ROOM) as error:
+                missing.append(Missing(case.name, name, (str(error) or type(error).__name__).splitlines()[0]))
+    names, seconds = list(ready), {name: [] for name in ready}
     gc.collect()
     for turn in range(repeats):
-        names = list(ready)
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            run, calls, *_ = ready[name]
-            seconds[name].append(_seconds(run, calls))
+        first = turn % max(len(names), 1)
+        for name in names[first:] + names[:first]:
+            seconds[name].append(_seconds(ready[name].run, ready[name].calls))
     return [
-        Timing(case.name, case.sizes, name, *_quartiles(seconds[name]), compiling, repeats, outcome)
-        for name, (_, _, compiling, outcome) in ready.items()
+        Timing(case.name, case.sizes, name, *_quartiles(seconds[name]), r.compiling, r.memory, repeats, r.outcome)
+        for name, r in ready.items()
     ], missing
 
 
-def _prepared(prepare: Prepare, shortest: float) -> tuple[Run, int, float, dict[str, float]]:
-    """The warm contestant, how many calls one measurement takes, its compilation, what it found."""
+def _prepared(prepare: Prepare, shortest: float) -> Ready:
+    """Compile, warm up, and call once more for its memory and how long it takes."""
     begin = time.perf_counter()
     run = prepare()
     compiling = time.perf_counter() - begin
     outcome = {name: float(np.mean(value)) for name, value in jax.block_until_ready(run()).items()}
-    return run, max(1, math.ceil(shortest / max(_seconds(run, 1), 1e-7))), compiling, outcome
+    once = []
+    taken = memory.taken(lambda: once.append(_seconds(run, 1)))
+    told = outcome.pop(MEMORY, None)
+    calls = max(1, math.ceil(shortest / max(*once, 1e-7)))
+    return Ready(run, calls, compiling, taken if told is None else round(told), outcome)
 
 
 def _seconds(run: Run, calls: int) -> float:

@@ -25,14 +25,14 @@ def cases(quick: bool) -> Iterator[Case]:
     n, features = (200, 10) if quick else (20_000, 200)
     x, y = regression(n, features)
     yield Case("ridge, a path", {"n": n, "features": features, "strengths": len(STRENGTHS)}, {
-        "dlnotes": lambda: ridge_ours(x, y), "Ridge in a loop": lambda: ridge_loop(x, y),
-        "RidgeCV": lambda: ridge_cv(x, y),
+        "dlnotes": lambda: ridge_ours(x, y), "scikit-learn, Ridge in a loop": lambda: ridge_loop(x, y),
+        "scikit-learn, RidgeCV": lambda: ridge_cv(x, y),
     })  # fmt: skip
     n, features, components = (500, 20, 5) if quick else (60_000, 784, 50)
     z = images(n, features)
     yield Case("principal components", {"n": n, "features": features, "components": components}, {
         "dlnotes": lambda: pca_ours(z, components), "scikit-learn": lambda: pca_theirs(z, components, "auto"),
-        "randomized": lambda: pca_theirs(z, components, "randomized"),
+        "scikit-learn, randomized": lambda: pca_theirs(z, components, "randomized"),
     })  # fmt: skip
     n, features, components = (500, 2, 3) if quick else (50_000, 10, 8)
     blobs, begin = clusters(n, features, components)

@@ -1,6 +1,8 @@
 """Timings as text, and as records in a file of results."""
 
 import json
+import platform
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -9,15 +11,16 @@ from typing import Any
 
 from benchmarks.measure import OURS, Timing
 from dlnotes import __version__
+from dlnotes.lab.report import words
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "faiss-cpu")
-HEADINGS = ("case", "sizes", "who", "median", "quartiles", "compile", "÷ dlnotes", "outcome")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "scikit-learn", "faiss-cpu", "torch")
+HEADINGS = ("case", "sizes", "who", "median", "quartiles", "compile", "memory", "÷ dlnotes", "outcome")
 
 
 def table(timings: Sequence[Timing]) -> str:
     """A line for each contestant; "÷ dlnotes" above 1 means that dlnotes is so many times faster."""
     ours = {_problem(timing): timing.seconds for timing in timings if timing.contestant == OURS}
-    rows = [HEADINGS, *(_row(timing, ours[_problem(timing)]) for timing in timings)]
+    rows = [HEADINGS, *(_row(timing, ours.get(_problem(timing))) for timing in timings)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "\n".join(lines)
@@ -27,6 +30,12 @@ def records(benchmark: str, timings: Iterable[Timing], device: Mapping[str, Any]
     """What is kept of timings: numbers, sizes, versions, the day, the device."""
     about = {"versions": versions(), "date": date.today().isoformat(), "device": dict(device)}
     return [{"benchmark": benchmark, **timing._asdict(), "sizes": dict(timing.sizes), **about} for timing in timings]
+
+
+def file_name(device: Mapping[str, Any]) -> str:
+    """The file of a device's records: `cpu-2.json`, `gpu-nvidia-h200-1.json`."""
+    parts = dict.fromkeys(str(device[what]).lower() for what in ("platform", "kind", "count"))
+    return "-".join(re.findall("[a-z0-9]+", " ".join(parts))) + ".json"
 
 
 def append(file: Path, new: list[dict[str, Any]]) -> None:
@@ -42,7 +51,7 @@ def append(file: Path, new: list[dict[str, Any]]) -> None:
 
 def versions() -> dict[str, str]:
     """Of dlnotes and of what it is timed with and against."""
-    found = {"dlnotes": __version__}
+    found = {"python": platform.python_version(), "dlnotes": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -55,16 +64,10 @@ def _problem(timing: Timing) -> tuple:
     return timing.case, *timing.sizes.items()
 
 
-def _row(timing: Timing, ours: float) -> tuple[str, ...]:
+def _row(timing: Timing, ours: float | None) -> tuple[str, ...]:
     sizes = " ".join(f"{name}={size:,}" for name, size in timing.sizes.items())
     outcome = " ".join(f"{name}={value:.3g}" for name, value in sorted(timing.outcome.items()))
-    spread = f"{_time(timing.low)} to {_time(timing.high)}"
-    ratio = f"{timing.seconds / ours:.3g}"
-    compiling = _time(timing.compile_seconds)
-    return timing.case, sizes, timing.contestant, _time(timing.seconds), spread, compiling, ratio, outcome
-
-
-def _time(seconds: float) -> str:
-    """Three digits and a unit."""
-    unit, scale = ("s", 1.0) if seconds >= 1.0 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
-    return f"{seconds * scale:.3g} {unit}"
+    spread = f"{words.brief(timing.low)} to {words.brief(timing.high)}"
+    ratio = words.three_digits(timing.seconds / ours) if ours else "–"
+    costs = words.brief(timing.compile_seconds), words.memory(timing.memory)
+    return timing.case, sizes, timing.contestant, words.brief(timing.seconds), spread, *costs, ratio, outcome
