@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from dlnotes.lab import lift
+from dlnotes.lab import lift, source
+from dlnotes.lab.blame import blame
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.execute import all_inputs
 from dlnotes.lab.experiment import Cost, Experiment
@@ -63,7 +64,8 @@ def abstract(program: Program, data: Any) -> lift.Shape:
     """What a trial of the program shows, found without running it."""
     inputs = jax.eval_shape(lambda: all_inputs(program, range(1), 0, 1))
     one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
-    return lift.trace(program, one, data)
+    with blame(source.file_of(program.study.function)):
+        return lift.trace(program, one, data)
 
 
 def invent_cost(program: Program, _: Callable[[Program], Any]) -> xr.Dataset | None:

@@ -394,6 +394,19 @@ def test_trials_that_do_not_fit_together(experiment, message, tmp_path):
         lab.run(experiment, seeds=2, runs=tmp_path)
 
 
+def test_a_setting_that_a_trial_refuses_is_one_line(tmp_path):
+    def folds(key, *, n: int) -> lab.Trial:
+        if 120 % n:
+            raise ValueError(f"n divides 120, got {n}")
+        return lab.Trial(lambda: jax.random.normal(key), finish=lambda x: {"x": x})
+
+    predictions = (lab.Greater("id", "it is", lambda r: r.s.x, source="here"),)
+    experiment = lab.Experiment("Refused?", {"s": lab.Study(folds, {"n": 5})}, predictions=predictions)
+    with pytest.raises(LabError, match=r"test_engine.py, line \d+: ValueError: n divides 120, got 7") as refused:
+        lab.run(experiment, seeds=2, runs=tmp_path, n=7)
+    assert "\n" not in str(refused.value)
+
+
 def test_an_error_in_a_trial_names_its_line(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(
