@@ -4,7 +4,7 @@ import ctypes
 import gc
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,17 @@ def rise(call: Callable[[], Any]) -> int | None:
     return max(0, _status("VmHWM") - before)
 
 
-def programs(run: Callable) -> Iterator[jax.stages.Compiled]:
+def programs(run: Callable) -> list[jax.stages.Compiled]:
     """The compiled programs that a function closes over, and those of the functions that it closes over."""
-    if not inspect.isfunction(run):
-        return
-    for value in inspect.getclosurevars(run).nonlocals.values():
+    found, seen, waiting = [], set(), [run]
+    while waiting:
+        value = waiting.pop()
         if isinstance(value, jax.stages.Compiled):
-            yield value
-        else:
-            yield from programs(value)
+            found.append(value)
+        elif inspect.isfunction(value) and value not in seen:
+            seen.add(value)  # a function may close over itself
+            waiting += inspect.getclosurevars(value).nonlocals.values()
+    return found
 
 
 def reserved(program: jax.stages.Compiled) -> int | None:
