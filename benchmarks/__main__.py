@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME...] [--against PEER,...] [--quick] [--repeats N] [--json [FILE]] [--device]"""
+"""python -m benchmarks [NAME...] [--only CASE] [--against PEER,...] [--quick] [--repeats N] [--json [FILE]] [--device]"""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from types import ModuleType
 import jax
 
 from benchmarks.measure import Timing, measure, named
-from benchmarks.table import append, file_name, records, table
+from benchmarks.table import append, file_name, measured, records, table
 from dlnotes.lab import devices
 
 FOLDER = Path(__file__).parent
@@ -38,6 +38,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line; exits with 2 and one line where it is wrong."""
     parser = Parser("benchmarks", description="Time dlnotes against its peers.", allow_abbrev=False)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which (default all): {', '.join(names())}")
+    parser.add_argument("--only", default="", metavar="CASE", help="only cases in whose name or sizes this occurs")
     parser.add_argument("--against", metavar="PEER,...", help="only these peers (default all): torch, scipy, ...")
     parser.add_argument("--quick", action="store_true", help="small sizes only")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="measurements of each, 5 or more")
@@ -101,9 +102,14 @@ def run(name: str, benchmark: ModuleType, given: argparse.Namespace) -> list[Tim
     timings, missing = [], []
     with numbers(benchmark):
         for case in benchmark.cases(given.quick):
+            if given.only not in f"{case.name} {measured(case.sizes)}":
+                continue
             some, absent = measure(case, given.against, given.repeats)
             timings, missing = timings + some, missing + absent
             print(f"{name}: {case.name} done", file=sys.stderr)
+    if not timings:
+        print(f"{name}: no case has {given.only!r} in its name or sizes")
+        return []
     timings = getattr(benchmark, "conclude", list)(timings)
     print(f"{name}: {(benchmark.__doc__ or '').splitlines()[0]}\n\n{table(timings)}\n")
     for case, contestant, reason in missing:

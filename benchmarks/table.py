@@ -64,8 +64,13 @@ def _problem(timing: Timing) -> tuple:
     return timing.case, *timing.sizes.items()
 
 
+def measured(sizes: Mapping[str, int]) -> str:
+    """Sizes in a word each."""
+    return " ".join(f"{name}={size:,}" for name, size in sizes.items())
+
+
 def _row(timing: Timing, ours: float | None) -> tuple[str, ...]:
-    sizes = " ".join(f"{name}={size:,}" for name, size in timing.sizes.items())
+    sizes = measured(timing.sizes)
     outcome = " ".join(f"{name}={value:.3g}" for name, value in sorted(timing.outcome.items()))
     spread = f"{words.brief(timing.low)} to {words.brief(timing.high)}"
     ratio = words.three_digits(timing.seconds / ours) if ours else "–"

@@ -1,0 +1,1 @@
+"""What the benchmarks `sweeps` and `limit` train: the networks, and who trains them."""

@@ -1,0 +1,51 @@
+"""PyTorch in one process for each core, each with one thread: trials are dealt out, processes stay for the next."""
+
+import functools
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+
+from benchmarks.measure import Run
+from benchmarks.sweep.networks import Network
+from dlnotes.lab.devices import cores
+
+
+def eager(network: Network, rates: list[float], steps: int) -> Run:
+    """What `pytorch.eager` does, shared out; what is timed begins with everyone ready."""
+    import torch  # noqa: F401  its absence is told here, not from a process
+
+    hands = [rates[i :: cores()] for i in range(cores())]
+
+    def run():
+        busy = [(worker, tuple(hand)) for worker, hand in zip(workers(), hands, strict=True) if hand]
+        waiting = [worker.submit(train, network, hand, steps) for worker, hand in busy]
+        return {"loss": np.concatenate([future.result()["loss"] for future in waiting])}
+
+    return run
+
+
+@functools.cache
+def workers() -> list[ProcessPoolExecutor]:
+    """A pool of one process for each core, so that the same one gets the same trials again."""
+    return [ProcessPoolExecutor(1, get_context("spawn"), one_thread) for _ in range(cores())]
+
+
+def one_thread() -> None:
+    """How each process begins."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def train(network: Network, rates: tuple[float, ...], steps: int):
+    """In a process: some of the trials."""
+    return ready(network, rates, steps)()
+
+
+@functools.lru_cache(maxsize=1)
+def ready(network: Network, rates: tuple[float, ...], steps: int) -> Run:
+    """Its trials, made at the first call."""
+    from benchmarks.sweep import pytorch
+
+    return pytorch.eager(network, list(rates), steps)
