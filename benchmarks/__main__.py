@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME...] [--only CASE] [--against PEER,...] [--quick] [--repeats N] [--json [FILE]] [--device]"""
+"""python -m benchmarks [NAME...] [--only CASE] [--against PEER,...] [--quick] [--json [FILE]] [--device]"""
 
 import argparse
 import sys
