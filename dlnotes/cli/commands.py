@@ -1,5 +1,6 @@
 """Commands and options; each command imports what it needs, so that `dlnotes list` waits for no array library."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -8,12 +9,25 @@ from pathlib import Path
 import click
 
 from dlnotes import __version__
+from dlnotes.cli.complaint import complain
 from dlnotes.lab import discover
 from dlnotes.lab.errors import LabError
 
+
+class Folder(click.ParamType):
+    """A folder's name; an empty one, as of a shell variable that is not set, would be the current folder."""
+
+    name = "folder"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if not str(value).strip() or "\0" in str(value):
+            self.fail(f"the name of a folder is wanted, got {str(value)!r}", param, ctx)
+        return Path(value)
+
+
 RUNS = click.option(
     "--runs",
-    type=click.Path(path_type=Path),
+    type=Folder(),
     default=Path("runs"),
     envvar="DLNOTES_RUNS",
     show_envvar=True,
@@ -29,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if discover.importing():
         raise LabError("lab.main runs on import; guard it: if __name__ == '__main__': lab.main(__file__)")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else XLA's own log lines stand among ours; errors still raise
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be Unicode, nor terminals know all of it
+            stream.reconfigure(errors="backslashreplace")
     try:
         with commands.make_context("dlnotes", list(sys.argv[1:] if arguments is None else arguments)) as context:
             code = commands.invoke(context) or 0
@@ -47,12 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         return complain(str(error), 1)
-
-
-def complain(message: str, code: int) -> int:
-    """Print one line on stderr; returns the exit code."""
-    print("dlnotes:", " ".join(message.split()), file=sys.stderr)
-    return code
 
 
 def help_hint(error: click.ClickException) -> str:
@@ -123,7 +134,7 @@ def run_command(**options) -> int:
 @RUNS
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Folder(),
     default=Path("report"),
     show_default=True,
     metavar="DIR",

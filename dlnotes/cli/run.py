@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from dlnotes.cli.complaint import complain
 from dlnotes.cli.progress import Shown, watch
 from dlnotes.cli.tables import counted, say, screen
 from dlnotes.cli.verdicts import Outcome, as_record, judge_together, print_verdicts
@@ -53,7 +54,7 @@ class Faults:
 
     def add(self, name: str, error: LabError) -> None:
         message = " ".join(f"{name}: {error}".split())
-        print("dlnotes:", message, file=sys.stderr)
+        complain(message, error.exit_code)
         self.alone |= isinstance(error, processes.Lost)
         self.told.append({"experiment": name, "message": message, "exit_code": error.exit_code})
 
@@ -92,7 +93,7 @@ def keep_output_clean() -> None:
     sys.stdout.flush()
     ours = os.dup(1)
     os.dup2(2, 1)
-    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding)
+    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding, errors="backslashreplace")
 
 
 def leave(code: int) -> NoReturn:

@@ -178,7 +178,7 @@ def load(what: Entry | Path | str) -> "Experiment":
 
 def import_file(path: Path) -> ModuleType:
     """Run a file as a module of a private unique name; its source is compiled afresh, never taken from a cache."""
-    module = ModuleType("_dlnotes_experiment_" + hashlib.sha256(str(path).encode()).hexdigest()[:16])
+    module = ModuleType("_dlnotes_experiment_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:16])
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and pickle look a class's module up there
     _importing.add(path)

@@ -7,6 +7,8 @@ from typing import Any
 
 from dlnotes.lab.errors import LabError
 
+MOST_REPEATS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Study:
@@ -45,8 +47,9 @@ class Cost:
     dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.repeats < 5:
-            raise LabError(f"a Cost is repeated at least 5 times, got repeats={self.repeats}")
+        if not 5 <= self.repeats <= MOST_REPEATS:
+            most = f"and at most {MOST_REPEATS} times" if self.repeats > 5 else "times"
+            raise LabError(f"a Cost is repeated at least 5 {most}, got repeats={self.repeats}")
 
     @property
     def function(self) -> Callable:

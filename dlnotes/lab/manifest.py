@@ -1,5 +1,6 @@
 """What a run says of itself beside its numbers: settings, code, machine, time, and what was not finite."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -51,14 +52,16 @@ def settings(study: Study | Cost) -> dict[str, Any]:
 
 
 def readable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as JSON: arrays and tuples become lists."""
+    """Settings as JSON: arrays and tuples become lists, and numbers that JSON does not have words."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {str(k): plain(v) for k, v in value.items()}
         if isinstance(value, tuple | list):
             return [plain(v) for v in value]
-        return value.tolist() if hasattr(value, "tolist") else value
+        if hasattr(value, "tolist"):
+            return plain(value.tolist())
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
     return {k: plain(v) for k, v in values.items()}
 

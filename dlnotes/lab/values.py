@@ -49,9 +49,11 @@ def check_value(place: str, parameter: Parameter, value: Any) -> Any:
 def check_one(place: str, parameter: Parameter, value: Any) -> Any:
     """One value, of its kind: whole numbers become floats where those are wanted, NumPy's scalars become Python's."""
     fits = {"int": is_int, "float": is_real, "str": is_word, "bool": is_bool, "data": is_numeric}[parameter.kind]
-    if not fits(value):
+    bounded, bounds = BOUNDS.get(parameter.kind, (fits, ""))
+    if not (fits(value) and bounded(value)):
+        wanted = WANTED[parameter.kind] + (bounds if fits(value) else "")
         shown = repr(value) if len(repr(value)) < 60 else "..."
-        raise LabError(f"{place}: {WANTED[parameter.kind]} is wanted, got {shown} ({type(value).__name__})")
+        raise LabError(f"{place}: {wanted} is wanted, got {shown} ({type(value).__name__})")
     if parameter.kind != "str" and any(has_nan(leaf) for leaf in jax.tree.leaves(value)):
         raise LabError(f"{place}: NaN is no value for a setting")
     if parameter.kind == "float":
@@ -127,9 +129,17 @@ def fits_64_bits(leaf: Any) -> bool:
     return not isinstance(leaf, int) or -(2**63) <= leaf < 2**63
 
 
+def fits_a_file(word: str) -> bool:
+    """Whether netCDF can hold a word: no NUL, no half of a character, as words of a command line may have."""
+    return "\0" not in word and not any("\ud800" <= c <= "\udfff" for c in word)
+
+
 def is_number_array(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray | jax.Array) and (np.issubdtype(leaf.dtype, np.number) or leaf.dtype == bool)
 
 
 def has_nan(leaf: Any) -> bool:
     return not isinstance(leaf, int) and bool(np.isnan(leaf).any())
+
+
+BOUNDS = {"int": (fits_64_bits, " of at most 64 bits"), "str": (fits_a_file, " that a file can hold")}
