@@ -6,11 +6,14 @@ from types import TracebackType
 
 from dlnotes.lab.errors import LabError
 
+NOBODYS = ("JaxRuntimeError", "XlaRuntimeError", "MemoryError")  # what the machine could not do
+
 
 class blame(AbstractContextManager):
     """`with blame(path):` turns whatever the code of `path` raises into a `LabError` naming file, line and error.
 
-    Ctrl-C passes. `raises` is the kind of error wanted: `RunFailed` where the run has begun.
+    Ctrl-C passes, and what the machine could not do. `raises` is the kind of error wanted: `RunFailed` where the run
+    has begun.
     """
 
     def __init__(self, path: Path, doing: str = "", raises: type[LabError] = LabError):
@@ -19,7 +22,7 @@ class blame(AbstractContextManager):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not isinstance(error, Exception | SystemExit):
+        if not isinstance(error, Exception | SystemExit) or type(error).__name__ in NOBODYS:
             return
         line = line_in(self.path, error, trace)
         place = f"{self.path}, line {line}" if line else str(self.path)

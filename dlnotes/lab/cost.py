@@ -7,6 +7,8 @@ import jax
 import numpy as np
 import xarray as xr
 
+from dlnotes.lab import source
+from dlnotes.lab.blame import blame
 from dlnotes.lab.devices import bytes_used
 from dlnotes.lab.interrupt import Interruption
 from dlnotes.lab.plan import Program
@@ -46,10 +48,11 @@ def measure(
 
 def prepare(program: Program, key: jax.Array) -> tuple[Any, tuple, float, int, dict]:
     """Compile and warm up one computation: (compiled, arguments, compile seconds, bytes, its outputs if named)."""
-    function, arguments = program.study.function(key, **program.static)
-    arguments = jax.device_put(arguments, jax.local_devices()[0])
-    began = time.perf_counter()
-    compiled = jax.jit(function).lower(*arguments).compile()
+    with blame(source.file_of(program.study.function)):
+        function, arguments = program.study.function(key, **program.static)
+        arguments = jax.device_put(arguments, jax.local_devices()[0])
+        began = time.perf_counter()
+        compiled = jax.jit(function).lower(*arguments).compile()
     seconds = time.perf_counter() - began
     outputs = jax.device_get(jax.block_until_ready(compiled(*arguments)))
     return compiled, arguments, seconds, bytes_used(compiled), outputs if isinstance(outputs, dict) else {}

@@ -12,7 +12,7 @@ from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
 from dlnotes.lab.experiment import Experiment
 from dlnotes.lab.files import writable_folder
-from dlnotes.lab.job import Job, Run
+from dlnotes.lab.job import Job, Run, device_errors
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.rehearse import rehearse
 
@@ -44,7 +44,8 @@ def run(
         resolved, count = settings.apply(experiment, preset, {**(overrides or {}), **values}, seeds)
         job = Job(resolved, preset, count, root, writable_folder(Path(runs)), progress)
     processes.same("what they run", job.id)
-    with job.lock(), jax.enable_x64(experiment.x64), compiled.mended(progress):
+    mended = compiled.mended(progress)
+    with job.lock(), jax.enable_x64(experiment.x64), mended, device_errors(experiment.name):
         if fresh:
             job.clear()
         finished = job.finished()

@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 from jax.sharding import NamedSharding
 
-from dlnotes.lab import grouping, lift, processes
+from dlnotes.lab import grouping, lift, processes, source
+from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.devices import trial_mesh
 from dlnotes.lab.interrupt import Interruption
@@ -82,7 +83,8 @@ class Runner:
         """The compiled lifted function, its seconds added to the account."""
         began = time.perf_counter()
         lifted = lift.lift(function, self.mesh, group, mapped)
-        compiled = jax.jit(lifted, donate_argnums=donate).lower(*arguments).compile()
+        with blame(source.file_of(self.program.study.function)):
+            compiled = jax.jit(lifted, donate_argnums=donate).lower(*arguments).compile()
         self.account.compile_seconds += time.perf_counter() - began
         return compiled
 

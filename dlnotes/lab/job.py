@@ -33,7 +33,6 @@ from dlnotes.lab.verdicts import Verdict
 
 MANIFEST, VERDICT, FIGURE = "manifest.json", "verdict.json", "figure.svg"
 FILES = (store.RESULTS, VERDICT, FIGURE)
-DRAWING_ERRORS = (KeyError, ValueError, IndexError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -231,8 +230,11 @@ class Job:
         if place not in self.loaded:
             try:
                 self.loaded[place] = loader(**chosen)
-            except (ValueError, OSError) as error:
+            except (LabError, ValueError, OSError) as error:
                 raise LabError(f"{program.label}: {error}") from error
+            except Exception:
+                with blame(source.file_of(loader), "data"):
+                    raise
         return self.loaded[place]
 
     def measure(self, programs: list[Program], interruption: Interruption) -> list[Part]:
@@ -255,9 +257,10 @@ class Job:
         from dlnotes.lab import figures
 
         try:
-            svg = figures.to_svg(self.experiment.draw(results))
-        except DRAWING_ERRORS as error:
-            self.progress.note(f"no figure: draw does not fit these results ({type(error).__name__}: {error})")
+            with blame(self.experiment.path or Path(self.experiment.name), "draw"):
+                svg = figures.to_svg(self.experiment.draw(results))
+        except (LabError, MemoryError) as error:
+            self.progress.note(f"no figure: {error}")
             return
         atomic_write(self.folder / FIGURE, svg)
 
@@ -285,11 +288,11 @@ class Job:
 
 @contextlib.contextmanager
 def device_errors(label: str):
-    """What the device could not do (out of memory, most often) as one line."""
+    """What the machine could not do (out of memory, most often) as one line."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        reason = str(error).splitlines()[0]
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        reason = next(iter(str(error).splitlines()), "out of memory")
         raise RunFailed(
             f"{label}: {reason}; where memory ran out, a smaller --group or fewer seeds need less"
         ) from error

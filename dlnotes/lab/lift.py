@@ -14,6 +14,8 @@ from dlnotes.lab.trial import Trial, stay
 
 SHARDED = PartitionSpec("trial")
 WHOLE = PartitionSpec()
+MOST_STEPS = 2**31 - 2
+MOST_RECORDS = 1_000_000
 
 
 class Inputs(NamedTuple):
@@ -82,11 +84,22 @@ def trace(program: Program, inputs: Inputs, data: Any) -> Shape:
         raise LabError(
             f"{program.label}: metrics, probe and finish must give measures of different names, got {names or 'none'}"
         )
-    if trial.step is not stay and (trial.steps < 1 or trial.every < 1):
-        raise LabError(f"{program.label}: steps and every must be 1 or more, got {trial.steps} and {trial.every}")
+    if trial.step is not stay:
+        check_steps(program.label, trial)
     check_dims(program, metrics | probes | measures)
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     return Shape(trial.steps, trial.every, metrics, probes, measures, size)
+
+
+def check_steps(label: str, trial: Trial) -> None:
+    """Steps must be counted in 32 bits, and their records held in memory."""
+    if trial.steps < 1 or trial.every < 1:
+        raise LabError(f"{label}: steps and every must be 1 or more, got {trial.steps} and {trial.every}")
+    if max(trial.steps, trial.every) > MOST_STEPS:
+        raise LabError(f"{label}: steps and every are at most {MOST_STEPS}, got {trial.steps} and {trial.every}")
+    if trial.steps > MOST_RECORDS * trial.every:
+        wanted = f"at most {MOST_RECORDS} are kept: choose a larger every"
+        raise LabError(f"{label}: {trial.steps} steps with a record every {trial.every}; {wanted}")
 
 
 def check_dims(program: Program, measures: dict[str, jax.ShapeDtypeStruct]) -> None:

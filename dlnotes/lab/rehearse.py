@@ -1,6 +1,7 @@
 """A rehearsal: predictions are tried on invented results of the right shape, so that a slip shows before a long run."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -34,6 +35,9 @@ def rehearse(experiment: Experiment, data_of: Callable[[Program], Any]) -> None:
                 raise
         except (ArithmeticError, TypeError, RuntimeError):
             continue  # numbers drawn at random need not suit a fit or a root search: the real ones will tell
+        except Exception:
+            with blame(experiment.path or Path(experiment.name), f"prediction {prediction.id}"):
+                raise
 
 
 def is_slip(error: LabError) -> bool:
@@ -77,8 +81,8 @@ def invent_cost(program: Program, _: Callable[[Program], Any]) -> xr.Dataset | N
 
     try:
         found = jax.eval_shape(outputs, jax.random.key(0))
-    except (TypeError, ValueError):
-        return None  # `measure` prepares its arguments on the host: it cannot be traced
+    except Exception:
+        return None  # `measure` prepares its arguments on the host and cannot be traced, or it fails when it is run
     named = found if isinstance(found, dict) else {}
     own = {k: drawn(v.shape, v.dtype) for k, v in named.items()}
     return cost_dataset(program, drawn((program.repeats,), jnp.dtype(float)), 1.0, 1, own)
