@@ -5,6 +5,7 @@ Optax has some of them: `optax.scale_by_rms(β, ε, eps_in_sqrt=...)` is RMSProp
 What is here: the place of ε and the bias correction are numbers, nowhere is a place, and 0/0 is a step of 0.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -119,7 +120,18 @@ def _scale_by_root(
         seen = jnp.where(jnp.asarray(corrected) > 0, total_weight(t, keep), 1.0)
         below = jax.tree.map(lambda s: divisor(s / seen, epsilon).astype(s.dtype), squares)
         direction = jax.tree.map(lambda g, d: jnp.where(d == 0, 0.0, g / jnp.where(d == 0, 1.0, d)), updates, below)
-        undefined = sum((jnp.sum(d == 0, dtype=jnp.int32) for d in jax.tree.leaves(below)), jnp.zeros((), jnp.int32))
-        return direction, RootState(t, squares, undefined)
+        return direction, RootState(t, squares, _undefined(squares, epsilon))
 
     return optax.GradientTransformation(init, update)
+
+
+def _undefined(squares: optax.Updates, epsilon: Epsilon) -> Int[Array, ""]:
+    """How many divisors are 0, which takes ε = 0 and a square of 0: counting takes several times an update's time."""
+    leaves = jax.tree.leaves(squares)
+    least = functools.reduce(jnp.minimum, [jnp.min(s, initial=jnp.inf) for s in leaves], jnp.inf)
+
+    def count() -> Array:
+        return sum((jnp.sum(s == 0, dtype=jnp.int32) for s in leaves), jnp.zeros((), jnp.int32))
+
+    possible = (jnp.asarray(epsilon.inside) + jnp.asarray(epsilon.outside) == 0) & ~(least > 0)  # NaN: they are counted
+    return jax.lax.cond(possible, count, lambda: jnp.zeros((), jnp.int32))
