@@ -93,8 +93,10 @@ class Checkpoints:
         return self.read(step, like), step
 
     def newest_sound(self) -> int:
-        """The step of the newest checkpoint that is whole, or 0."""
+        """The step of the newest checkpoint that is whole, or 0; what a killed write left is removed."""
         steps = self.folder / "steps"
+        for unfinished in steps.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(unfinished)
         found = [int(p.name) for p in steps.glob("*") if p.name.isdigit() and p.is_dir()]
         for step in sorted(found, reverse=True):
             damage = self.damage(step)

@@ -147,9 +147,9 @@ class Runner:
         return self.padded // self.mesh.size
 
     def blank_records(self) -> dict[str, np.ndarray]:
-        """Room on the host for every record: [windows, trials, ...]."""
+        """Room on the host for every record: [windows, trials, ...]; in the order in which a checkpoint has them."""
         rows = len(self.shape.stops)
-        return {k: np.zeros((rows, self.trials, *v.shape), v.dtype) for k, v in self.shape.records.items()}
+        return {k: np.zeros((rows, self.trials, *v.shape), v.dtype) for k, v in sorted(self.shape.records.items())}
 
     def segments(self, advance: Any, carry: Any, records: dict[str, np.ndarray], done: int) -> Any:
         """Run from step `done` to the end; a checkpoint ends each segment."""

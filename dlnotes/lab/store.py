@@ -47,6 +47,6 @@ def save_dataset(path: Path, dataset: xr.Dataset) -> bytes:
 
 
 def load_dataset(path: Path) -> xr.Dataset:
-    """Read what `save_dataset` wrote."""
+    """Read what `save_dataset` wrote, as if it had never been on disk: it is to give the same bytes again."""
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        return dataset.load()
+        return dataset.load().drop_encoding()
