@@ -16,6 +16,7 @@ from jax.sharding import NamedSharding
 from benchmarks.convolutions import drawn
 from benchmarks.measure import YARDSTICK, Case, Timing
 from benchmarks.sweep import engine
+from benchmarks.sweep.engine import precise
 from benchmarks.sweep.networks import LARGE, QUICK, Network
 from dlnotes.lab import lift
 from dlnotes.lab.devices import trial_mesh
@@ -38,12 +39,6 @@ def cases(quick: bool) -> Iterator[Case]:
                 YARDSTICK: partial(precise, precision, partial(products, network, trials, steps)),
                 "yardstick, square": partial(precise, precision, partial(squares, sizes["flop"], quick)),
             })  # fmt: skip
-
-
-def precise(precision: str, prepare):
-    """A contestant whose matrix products have this precision."""
-    with jax.default_matmul_precision(precision):
-        return prepare()
 
 
 def layers(network: Network) -> list[tuple[int, int, int]]:

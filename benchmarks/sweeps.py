@@ -2,11 +2,18 @@
 
 Ours is the engine's own program with its own choice of a group; beside it stand the modes it chooses among. The loop is
 one jitted step called from Python, trial by trial. PyTorch trains trial by trial (eager, and torch.compile), so in one
-process for each core, and all trials at once (torch.func). All draw their own batches and start anew at each
-measurement: their losses agree in the mean, not in digits.
+process for each core, and all trials at once (torch.func, as it is, and compiled whole with its optimizer). All draw
+their own batches and start anew at each measurement: their losses agree in the mean, not in digits.
+
+The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: `MLP` scans its layers,
+which keeps compilation short for any depth, where unrolled ones would run faster, and XLA's small transposed products
+on CPU, those of the weights' gradients, are slower than PyTorch's.
 """
 
 from collections.abc import Iterator
+from functools import partial
+
+import jax
 
 from benchmarks.measure import Case, Prepare, Timing
 from benchmarks.sweep import engine, processes
@@ -18,42 +25,55 @@ WORK = {"small": 1024, "large": 128, "quick": 4}  # trial-steps of a measurement
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Each network with each number of trials."""
+    """Each network with each number of trials; on a GPU in float32 and in tf32, everyone alike."""
+    on_gpu = jax.default_backend() == "gpu"
     for kind, networks in {"quick": QUICK}.items() if quick else {"small": SMALL, "large": LARGE}.items():
         for name, network in networks.items():
             for trials in (4,) if quick else SIZES:
                 steps = max(2, WORK[kind] // trials)
                 sizes = {"trials": trials, "steps": steps}
-                yield Case(name, sizes, contestants(network, trials, steps, quick))
+                for precision in ("float32", "tensorfloat32") if on_gpu else ("float32",):
+                    label = f"{name}, {precision}" if on_gpu else name
+                    yield Case(label, sizes, contestants(network, trials, steps, quick, precision))
 
 
-def contestants(network: Network, trials: int, steps: int, quick: bool) -> dict[str, Prepare]:
+def contestants(
+    network: Network, trials: int, steps: int, quick: bool, precision: str = "float32"
+) -> dict[str, Prepare]:
     """Who trains `trials` networks for `steps` steps; PyTorch not at toy sizes."""
-    rates = learning_rates(network, trials)
-    some: dict[str, Prepare] = {
+    ours: dict[str, Prepare] = {
         "dlnotes": lambda: engine.sweep(network, trials, steps),
         "dlnotes, one at a time": lambda: engine.sweep(network, trials, steps, 1),
         "dlnotes, all at once": lambda: engine.sweep(network, trials, steps, trials),
         "dlnotes, one device": lambda: engine.sweep(network, trials, steps, trials, engine.OneDevice),
     }
     if trials <= ONE_BY_ONE:
-        some["jitted step, a loop"] = lambda: engine.python_loop(network, trials, steps)
-    if not quick:
-        some["torch func"] = lambda: torch("ensemble", network, rates, steps)
-        if trials <= ONE_BY_ONE:
-            some |= {
-                "torch eager": lambda: torch("eager", network, rates, steps),
-                "torch compile": lambda: torch("eager", network, rates, steps, True),
-                "torch eager, a process per core": lambda: processes.eager(network, rates, steps),
-            }
+        ours["jitted step, a loop"] = lambda: engine.python_loop(network, trials, steps)
+    some = {name: partial(engine.precise, precision, prepare) for name, prepare in ours.items()}
+    return some if quick else some | peers(network, trials, steps, precision)
+
+
+def peers(network: Network, trials: int, steps: int, precision: str) -> dict[str, Prepare]:
+    """PyTorch's ways, those that train trial by trial up to `ONE_BY_ONE`."""
+    task = network, learning_rates(network, trials), steps
+    some: dict[str, Prepare] = {
+        "torch func": lambda: torch(precision, "ensemble", *task),
+        "torch func, compiled": lambda: torch(precision, "ensemble", *task, True),
+    }
+    if trials <= ONE_BY_ONE:
+        some |= {
+            "torch eager": lambda: torch(precision, "eager", *task),
+            "torch compile": lambda: torch(precision, "eager", *task, True),
+            "torch eager, a process per core": lambda: processes.eager(*task, precision),
+        }
     return some
 
 
-def torch(way: str, *arguments):
+def torch(precision: str, way: str, *arguments):
     """One of PyTorch's ways; imported here, as it may be missing."""
     from benchmarks.sweep import pytorch
 
-    return getattr(pytorch, way)(*arguments)
+    return pytorch.precise(precision, getattr(pytorch, way)(*arguments))
 
 
 def conclude(timings: list[Timing]) -> list[Timing]:

@@ -11,7 +11,7 @@ import optax
 from jax import Array
 from jax.sharding import AxisType
 
-from benchmarks.measure import Run
+from benchmarks.measure import Prepare, Run
 from benchmarks.sweep.networks import Network, data, learning_rates
 from dlnotes import lab
 from dlnotes.data import images
@@ -112,6 +112,18 @@ def running(program: Program, seeds: int, data: images.Images, group: int | None
         return record
 
     return run
+
+
+def precise(precision: str, prepare: Prepare) -> Run:
+    """A contestant whose matrix products have this precision, also in what it compiles at its first call."""
+    with jax.default_matmul_precision(precision):
+        run = prepare()
+
+    def at_this_precision():
+        with jax.default_matmul_precision(precision):
+            return run()
+
+    return at_this_precision
 
 
 def python_loop(network: Network, trials: int, steps: int) -> Run:

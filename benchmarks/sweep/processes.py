@@ -11,7 +11,7 @@ from benchmarks.sweep.networks import Network
 from dlnotes.lab.devices import cores
 
 
-def eager(network: Network, rates: list[float], steps: int) -> Run:
+def eager(network: Network, rates: list[float], steps: int, precision: str = "float32") -> Run:
     """What `pytorch.eager` does, shared out; what is timed begins with everyone ready."""
     import torch  # noqa: F401  its absence is told here, not from a process
 
@@ -19,7 +19,7 @@ def eager(network: Network, rates: list[float], steps: int) -> Run:
 
     def run():
         busy = [(worker, tuple(hand)) for worker, hand in zip(workers(), hands, strict=True) if hand]
-        waiting = [worker.submit(train, network, hand, steps) for worker, hand in busy]
+        waiting = [worker.submit(train, network, hand, steps, precision) for worker, hand in busy]
         return {"loss": np.concatenate([future.result()["loss"] for future in waiting])}
 
     return run
@@ -38,14 +38,14 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def train(network: Network, rates: tuple[float, ...], steps: int):
+def train(network: Network, rates: tuple[float, ...], steps: int, precision: str):
     """In a process: some of the trials."""
-    return ready(network, rates, steps)()
+    return ready(network, rates, steps, precision)()
 
 
 @functools.lru_cache(maxsize=1)
-def ready(network: Network, rates: tuple[float, ...], steps: int) -> Run:
+def ready(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> Run:
     """Its trials, made at the first call."""
     from benchmarks.sweep import pytorch
 
-    return pytorch.eager(network, list(rates), steps)
+    return pytorch.precise(precision, pytorch.eager(network, list(rates), steps))

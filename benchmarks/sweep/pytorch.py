@@ -12,6 +12,9 @@ from benchmarks.measure import Run
 from benchmarks.sweep.networks import Network, data
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# By default the ninth network or size would run uncompiled, with no more than a warning.
+torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 10_000
+torch._dynamo.config.fail_on_recompile_limit_hit = True
 
 
 class Classifier(nn.Module):
@@ -90,12 +93,23 @@ class Task:
         return torch.optim.SGD(params, rate, momentum=0.9, fused=True)
 
 
+def precise(precision: str, run: Run) -> Run:
+    """On a GPU PyTorch's products are of float32 unless one allows tf32, JAX's the other way round: both are told."""
+    allowed = precision == "tensorfloat32"
+
+    def at_this_precision():
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+        return run()
+
+    return at_this_precision
+
+
 def eager(network: Network, rates: list[float], steps: int, compiled: bool = False) -> Run:
     """One trial after the other, step by step: zero_grad, backward, step; `compiled` with torch.compile."""
     task = Task(network)
     modules = [task.module(seed) for seed in range(len(rates))]
     starts = [[p.detach().clone() for p in module.parameters()] for module in modules]
-    forward = [torch.compile(module) for module in modules] if compiled else modules
+    forward = [torch.compile(module, dynamic=False) for module in modules] if compiled else modules
 
     def train(i):
         params = list(modules[i].parameters())
@@ -130,7 +144,7 @@ def ensemble(network: Network, rates: list[float], steps: int, compiled: bool = 
         params, state = update(params, gradients, state, columns, t)
         return params, state, loss
 
-    step = torch.compile(step) if compiled else step
+    step = torch.compile(step, dynamic=False) if compiled else step
 
     @torch.no_grad()
     def run():
