@@ -73,15 +73,18 @@ def products(network: Network, trials: int, steps: int):
     operands = [(made((r, i)), made((i, o)), made((r, o))) for r, i, o in shapes]
 
     def one(*operands):
-        def step(_, total):
-            for first, (x, w, g) in enumerate(operands):
-                x = x + 1e-30 * total  # each product waits for the last, and none is taken out of the loop
+        def step(_, carry):
+            touched, total = [], carry[1]
+            for layer, (x, w, g) in enumerate(carry[0]):
+                # one number each, in place: no product can be taken out of the loop
+                x, g = (operand.at[0, 0].add(1e-30 * total) for operand in (x, g))
                 total += (x @ w)[0, 0] + (x.T @ g)[0, 0]
-                if first:
+                if layer:
                     total += (g @ w.T)[0, 0]
-            return total
+                touched.append((x, w, g))
+            return tuple(touched), total
 
-        return jax.lax.fori_loop(0, steps, step, jnp.zeros(()))
+        return jax.lax.fori_loop(0, steps, step, (operands, jnp.zeros(())))[1]
 
     group = CPU_GROUP if jax.default_backend() == "cpu" else trials
     flat = lift.lift(one, mesh, min(group, trials // mesh.size), len(operands))

@@ -13,7 +13,7 @@ SCRIPT, EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(arguments, folder):
-    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -22,6 +22,7 @@ def test_the_table_is_that_of_the_kept_results():
     assert subprocess.run([sys.executable, ROOT / "tools" / "readme.py", "--check"]).returncode == 0
 
 
+@pytest.mark.timeout(600)  # it compiles and trains for real: minutes on a busy machine
 def test_the_script_is_twelve_lines_and_runs(tmp_path):
     assert len(SCRIPT.strip().splitlines()) <= 12
     (tmp_path / "sweep.py").write_text(SCRIPT)
