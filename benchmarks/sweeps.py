@@ -5,9 +5,9 @@ one jitted step called from Python, trial by trial. PyTorch trains trial by tria
 process for each core, and all trials at once (torch.func, as it is, and compiled whole with its optimizer). All draw
 their own batches and start anew at each measurement: their losses agree in the mean, not in digits.
 
-The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: `MLP` scans its layers,
-which keeps compilation short for any depth, where unrolled ones would run faster, and XLA's small transposed products
-on CPU, those of the weights' gradients, are slower than PyTorch's.
+The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: XLA's small transposed
+products on CPU, those of the weights' gradients, are slower than PyTorch's. Dense networks of up to ten layers are
+compiled layer by layer (`MLP.unrolled`), deeper ones scan over them, which keeps compilation short.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ from benchmarks.sweep.networks import LARGE, QUICK, SMALL, Network, learning_rat
 
 SIZES = (1, 4, 16, 64, 256)
 ONE_BY_ONE = 16  # who trains trial by trial is measured up to here: beyond, the speed is the same
-WORK = {"small": 1024, "large": 128, "quick": 4}  # trial-steps of a measurement, unless there are more trials
+WORK = {"small": 1024, "large": 128, "quick": 4}  # trial-steps of a measurement
+LEAST = {"small": 8, "large": 8, "quick": 2}  # steps, however many trials: runs have a record every ten or hundred
 
 
 def cases(quick: bool) -> Iterator[Case]:
@@ -30,7 +31,7 @@ def cases(quick: bool) -> Iterator[Case]:
     for kind, networks in {"quick": QUICK}.items() if quick else {"small": SMALL, "large": LARGE}.items():
         for name, network in networks.items():
             for trials in (4,) if quick else SIZES:
-                steps = max(2, WORK[kind] // trials)
+                steps = max(LEAST[kind], WORK[kind] // trials)
                 sizes = {"trials": trials, "steps": steps}
                 for precision in ("float32", "tensorfloat32") if on_gpu else ("float32",):
                     label = f"{name}, {precision}" if on_gpu else name

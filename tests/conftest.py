@@ -1,9 +1,13 @@
-"""Strict: rank promotion and key reuse raise, warnings are errors, two CPU devices, compiled programs are kept."""
+"""Strict: rank promotion and key reuse raise, warnings are errors, two CPU devices, compiled programs are kept.
+
+Programs are compiled in haste (LLVM's level 0), as the tests spend most of their time compiling: unless $XLA_FLAGS is set.
+"""
 
 import os
 from pathlib import Path
 
 os.environ["DLNOTES_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cache" / "dlnotes")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # jax 0.9 complains of CPU features when it loads from the cache
 
 import jax

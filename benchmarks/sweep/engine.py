@@ -23,11 +23,13 @@ from dlnotes.lab.progress import Progress
 from dlnotes.nn.convnet import PlainConvNet
 from dlnotes.nn.mlp import MLP
 
+UNROLLED = 10  # deeper networks take too long to compile layer by layer
+
 
 def classifying(network: Network, steps: int) -> Callable:
     """A ReLU network of `initialization/xavier_vs_he`; ReLU is code here, where the experiment has it as data."""
     if network.kind == "dense":
-        net = MLP(network.depth, network.width, 10)
+        net = MLP(network.depth, network.width, 10, unrolled=network.depth <= UNROLLED)
     else:
         net = PlainConvNet(network.depth, network.width, 10, stride=network.stride)
 
