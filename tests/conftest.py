@@ -1,6 +1,6 @@
 """Strict: rank promotion and key reuse raise, warnings are errors, two CPU devices, compiled programs are kept.
 
-Programs are compiled in haste (LLVM's level 0), as the tests spend most of their time compiling: unless $XLA_FLAGS is set.
+Programs are compiled in haste (LLVM's level 0), as most of the tests' time is compiling; $XLA_FLAGS overrides it.
 """
 
 import os
