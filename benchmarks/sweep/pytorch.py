@@ -15,6 +15,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # By default the ninth network or size would run uncompiled, with no more than a warning.
 torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 10_000
 torch._dynamo.config.fail_on_recompile_limit_hit = True
+torch._inductor.config.force_disable_caches = True  # compile times are those of a first run
 
 
 class Classifier(nn.Module):

@@ -23,10 +23,11 @@ class BFGSState(NamedTuple):
 
 
 class LBFGSState(NamedTuple):
-    """The last pairs (s, y), in a ring; where the last step began; how many pairs were kept, how many skipped."""
+    """The last pairs (s, y) and their yᵀs, in a ring; where the last step began; how many were kept and skipped."""
 
     steps: Float[Array, "memory n"]
     changes: Float[Array, "memory n"]
+    curvatures: Float[Array, " memory"]
     params: Float[Array, " n"]
     grads: Float[Array, " n"]
     count: Int[Array, ""]
@@ -90,29 +91,32 @@ def scale_by_lbfgs(
     def init(params: optax.Params) -> LBFGSState:
         x, _ = ravel_pytree(params)
         ring, none = jnp.zeros((memory, x.size), x.dtype), jnp.zeros((), jnp.int32)
-        return LBFGSState(ring, ring, x, jnp.zeros_like(x), none, none, none)
+        return LBFGSState(ring, ring, ring[:, 0], x, jnp.zeros_like(x), none, none, none)
 
     def update(updates, state: Any, params=None, **_: Any):
         g, restore, x, s, y, curved = _pair(updates, state, params)
         place = state.kept % memory
         steps = state.steps.at[place].set(jnp.where(curved, s, state.steps[place]))
         changes = state.changes.at[place].set(jnp.where(curved, y, state.changes[place]))
+        curvatures = state.curvatures.at[place].set(jnp.where(curved, y @ s, state.curvatures[place]))
         kept = state.kept + jnp.where(curved, 1, 0)
         used = jnp.minimum(kept, memory if pairs is None else pairs)
-        direction = _two_loops(steps, changes, kept, used, g, scale_init_precond)
+        direction = _two_loops(steps, changes, curvatures, kept, used, g, scale_init_precond)
         skipped = state.skipped + jnp.where(curved | (state.count == 0), 0, 1)
-        new = LBFGSState(steps, changes, x, g, state.count + 1, kept, skipped)
+        new = LBFGSState(steps, changes, curvatures, x, g, state.count + 1, kept, skipped)
         return restore(_cut(g, state) * direction), new
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _two_loops(steps: Array, changes: Array, kept: Array, used: Array, g: Array, scale: bool) -> Float[Array, " n"]:
+def _two_loops(
+    steps: Array, changes: Array, curvatures: Array, kept: Array, used: Array, g: Array, scale: bool
+) -> Float[Array, " n"]:
     """Ĥ⁻¹g: from the newest pair to the oldest, then back. A pair that is not used, or not there, has the weight 0."""
     memory = steps.shape[0]
     order = (kept - 1 - jnp.arange(memory)) % memory  # newest first
     there = jnp.arange(memory) < jnp.minimum(used, memory)
-    curvature = jnp.sum(steps * changes, axis=1)[order]
+    curvature = curvatures[order]
     weights = jnp.where(there, 1.0 / jnp.where(there, curvature, 1.0), 0.0)
 
     def back(q, pair):
