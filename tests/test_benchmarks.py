@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -40,6 +41,22 @@ def bench(monkeypatch):
     before = jax.config.jax_enable_compilation_cache
     yield main
     jax.config.update("jax_enable_compilation_cache", before)
+
+
+def test_what_only_the_first_call_takes_is_compiling(bench):
+    from benchmarks.measure import Case, measure
+
+    calls = []
+
+    def run():
+        if not calls:
+            time.sleep(0.1)
+        calls.append(1)
+        return {"calls": len(calls)}
+
+    (timing,), _ = measure(Case("late", {}, {"dlnotes": lambda: run}))
+    assert timing.compile_seconds > 0.09
+    assert timing.seconds < 0.05
 
 
 def test_a_table_and_records(bench, tmp_path, capsys):
