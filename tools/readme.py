@@ -6,6 +6,7 @@ python tools/readme.py --keep RUNS   first copy the verdicts of finished standar
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -84,7 +85,8 @@ def rows(verdicts: list[Verdict]) -> list[str]:
     lines = ["| prediction | effect, 95 % interval | verdict |", "| --- | --- | --- |"]
     for verdict in verdicts:
         effect = f"{number(verdict.effect)} [{number(verdict.low)}, {number(verdict.high)}]"
-        statement = verdict.statement.replace("|", "\\|").replace("*", "")
+        plain = re.sub(r"(?<!\w)\*(\w+)\*(?!\w)", r"\1", verdict.statement)  # *emphasis*, but ε* stays
+        statement = plain.replace("|", "\\|").replace("*", "\\*")
         lines.append(f"| {statement} | {effect} | {verdict.verdict} |")
     return lines
 

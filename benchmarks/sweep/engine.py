@@ -94,12 +94,15 @@ class OneDevice(Runner):
 
 def sweep(network: Network, trials: int, steps: int, group: int | None = None, runner: type[Runner] = Runner) -> Run:
     """All trials from their beginning for `steps` steps; `group` at a time on each device, or as many as it chooses."""
-    return running(*program(network, trials, steps), data(network), group, runner)
+    key = f"{network} {steps} {jax.config.jax_default_matmul_precision}"
+    return running(*program(network, trials, steps), data(network), group, runner, key)
 
 
-def running(program: Program, seeds: int, data: images.Images, group: int | None, runner: type[Runner]) -> Run:
-    """A compiled program that starts anew at each call."""
-    setting = Setting(range(seeds), 0, group, None, None, Progress(), "benchmark")
+def running(
+    program: Program, seeds: int, data: images.Images, group: int | None, runner: type[Runner], key: str
+) -> Run:
+    """A compiled program that starts anew at each call; its chosen group is remembered by the `key`."""
+    setting = Setting(range(seeds), 0, group, None, None, Progress(), f"benchmark {key}")
     lifted = runner(program, data, setting)
     begin = lifted.compile(lift.begin(program, lifted.shape), lifted.local, 1, lifted.inputs, lifted.data)
     start = jax.block_until_ready(begin(lifted.inputs, lifted.data))

@@ -6,7 +6,8 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from benchmarks.measure import Run
+from benchmarks import memory
+from benchmarks.measure import MEMORY, Run
 from benchmarks.sweep.networks import Network
 from dlnotes.lab.devices import cores
 
@@ -20,7 +21,8 @@ def eager(network: Network, rates: list[float], steps: int, precision: str = "fl
     def run():
         busy = [(worker, tuple(hand)) for worker, hand in zip(workers(), hands, strict=True) if hand]
         waiting = [worker.submit(train, network, hand, steps, precision) for worker, hand in busy]
-        return {"loss": np.concatenate([future.result()["loss"] for future in waiting])}
+        losses, bytes_taken = zip(*(future.result() for future in waiting), strict=True)
+        return {"loss": np.concatenate(losses), MEMORY: sum(bytes_taken)}
 
     return run
 
@@ -38,14 +40,17 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def train(network: Network, rates: tuple[float, ...], steps: int, precision: str):
-    """In a process: some of the trials."""
-    return ready(network, rates, steps, precision)()
+def train(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[np.ndarray, int]:
+    """In a process: some of the trials; their losses, and the memory that its first call took."""
+    run, bytes_taken = ready(network, rates, steps, precision)
+    return run()["loss"], bytes_taken
 
 
 @functools.lru_cache(maxsize=1)
-def ready(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> Run:
-    """Its trials, made at the first call."""
+def ready(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[Run, int]:
+    """Its trials, made and warm at the first call, and the memory that one of them takes."""
     from benchmarks.sweep import pytorch
 
-    return pytorch.precise(precision, pytorch.eager(network, list(rates), steps))
+    run = pytorch.precise(precision, pytorch.eager(network, list(rates), steps))
+    run()
+    return run, memory.taken(run) or 0

@@ -4,11 +4,11 @@ JAX warns in two lines whenever it meets such an entry, compiles, and leaves it 
 the program just compiled takes its place, and told in one line.
 """
 
+import contextlib
 import re
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from dlnotes.lab.progress import Progress
 COMPLAINT = re.compile(r"Error (reading|writing) persistent compilation cache entry for '(.*?)': (.*)", re.DOTALL)
 
 
-@contextmanager
+@contextlib.contextmanager
 def mended(progress: Progress) -> Iterator[None]:
     """Within it the cache's warnings are notes, and entries that cannot be read are removed."""
     with warnings.catch_warnings():
@@ -47,11 +47,12 @@ def remove_damaged(folder: Path, name: str) -> None:
     """Delete the cache's entries of a program that cannot be unpacked."""
     for path in folder.glob(f"{name}-*-cache"):
         if not unpacks(path):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a cache that is not ours to write
+                path.unlink()
 
 
 def unpacks(path: Path) -> bool:
-    """Whether JAX can unpack an entry: zlib tells by its checksum; what zstandard packed (it is rare) is not known."""
+    """Whether JAX can unpack an entry: zlib tells by its checksum; what zstandard packed (rare) counts as damaged."""
     try:
         return bool(zlib.decompress(path.read_bytes()))
     except (OSError, zlib.error):

@@ -171,8 +171,8 @@ class Runner:
                     for name, array in record.items():
                         records[name][row] = processes.whole(array)[: self.trials]
                 self.setting.progress.advance(done, self.shape.steps)
-                stopping = self.setting.interruption.agreed()
-                self.setting.checkpoints.save(done, (carry, records), force=stopping and done < self.shape.steps)
+                stopping = self.setting.interruption.agreed() and done < self.shape.steps  # else the end is kept first
+                self.setting.checkpoints.save(done, (carry, records), force=stopping)
                 if stopping:
                     self.setting.interruption.stop(f"{self.program.label} at step {done} of {self.shape.steps}")
         return carry

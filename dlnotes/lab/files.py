@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from dlnotes.lab.errors import LabError, RunFailed
@@ -32,10 +33,12 @@ def atomic_write(path: Path, data: bytes | str) -> None:
         ) from error
 
 
-def sweep_temporaries(folder: Path) -> None:
-    """Delete what a killed `atomic_write` left in `folder`."""
+def sweep_temporaries(folder: Path, older: float = 0.0) -> None:
+    """Delete what a killed `atomic_write` left in `folder`, if it is `older` than so many seconds."""
     for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if not older or time.time() - leftover.stat().st_mtime > older:
+                leftover.unlink()
 
 
 def writable_folder(folder: Path) -> Path:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for dense, convolutional and linear networks
 OTHERS = (1, 64)  # tried beside it in runs of more than WORTH_SECONDS: compiling a second program takes seconds
 WORTH_SECONDS = 30.0
+HOUR = 3600.0  # another run may be writing into the same cache
 
 
 def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
@@ -101,7 +102,9 @@ def recall(runner: "Runner") -> int | None:
 
 def remember(runner: "Runner", group: int) -> None:
     """Keep the choice; without a writable cache it is made anew each time."""
-    sweep_temporaries(memory_file(runner).parent)
+    if not processes.first():
+        return  # theirs is never asked for
+    sweep_temporaries(memory_file(runner).parent, older=HOUR)
     try:
         atomic_write(memory_file(runner), str(group))
     except RunFailed as error:

@@ -6,6 +6,7 @@ import inspect
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -109,7 +110,7 @@ class Job:
         except (LabError, OSError, ValueError) as error:
             damage = error if isinstance(error, LabError) else f"{self.folder / MANIFEST} cannot be used ({error})"
         if processes.everyone(damage is not None).any():
-            self.progress.note(f"{damage}: running it again")
+            self.progress.note(f"{damage or f'{self.folder} cannot be read by another process'}: running it again")
             self.clear()
             return None
         self.tidy()
@@ -167,9 +168,16 @@ class Job:
         if isinstance(study, Cost):
             done = parts.read_all(programs) or self.costs(parts, programs, interruption)
         else:
-            done = [parts.read(p) or parts.write(p, self.trials(p, group, interruption)) for p in programs]
+            done = [self.kept(parts, p, partial(self.trials, p, group, interruption), interruption) for p in programs]
         accounts += [(program, part.account) for program, part in zip(programs, done, strict=True)]
         return combine([(program, part.dataset) for program, part in zip(programs, done, strict=True)])
+
+    def kept(self, parts: Parts, program: Program, run: Callable[[], Part], interruption: Interruption) -> Part:
+        """A program's part, read or run; a signal that came meanwhile stops here, when the part is kept."""
+        part = parts.read(program) or parts.write(program, run())
+        if interruption.agreed():
+            interruption.stop(program.label)
+        return part
 
     def costs(self, parts: Parts, programs: list[Program], interruption: Interruption) -> list[Part]:
         """Measure a cost study: on the first process, while the others wait and then read."""
@@ -189,9 +197,9 @@ class Job:
         self.progress.note(f"{program.label}: memory does not hold all trials: {len(shares[0])} seeds at a time")
         parts = []
         for seeds in shares:
-            kept = Parts(self.folder / "parts" / program.study_name / f"{seeds.start}-{seeds.stop}", self.progress)
-            own = partial(self.runner, program, seeds, group, interruption)
-            parts.append(kept.read(program) or kept.write(program, self.run(own())))
+            own = Parts(self.folder / "parts" / program.study_name / f"{seeds.start}-{seeds.stop}", self.progress)
+            runner = partial(self.runner, program, seeds, group, interruption)
+            parts.append(self.kept(own, program, lambda runner=runner: self.run(runner()), interruption))
         return joined(program, parts)
 
     def runner(self, program: Program, seeds: range, group: int | None, interruption: Interruption) -> Runner:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from dlnotes.lab.errors import LabError, RunFailed
+from dlnotes.lab.errors import Interrupted, LabError, RunFailed
 
 HEARTBEAT = 30  # seconds of silence after which a process counts as lost
 MEND = "what was checkpointed is kept: the same command goes on, also with another number of processes"
@@ -122,7 +122,10 @@ def together() -> Iterator[None]:
     except LabError as error:
         failure = error
     if several():
-        failed = np.flatnonzero(everyone(failure is not None))
+        codes = everyone(failure.exit_code if failure else 0)
+        failed = np.flatnonzero(codes)
+        if failure is None and Interrupted.exit_code in codes:
+            raise Interrupted(f"another process was asked to stop; {MEND}")
         if failure is None and failed.size:
             raise RunFailed(f"process {failed[0]} could not go on, and says why; {MEND}")
     if failure is not None:

@@ -87,6 +87,27 @@ def test_ctrl_c_keeps_what_is_done(often, bowl, reference, tmp_path):
     go_on(bowl, tmp_path / "runs", reference, "going on from step 35")
 
 
+def test_ctrl_c_at_a_programs_end_keeps_the_program(bowl, reference, tmp_path):
+    with pytest.raises(Interrupted, match=r"stopped in descent, width=3; what is done is kept"):
+        lab.run(bowl, seeds=2, runs=tmp_path / "runs", progress=Watcher(60))
+    go_on(bowl, tmp_path / "runs", reference, "descent, width=3 was finished before")
+
+
+def test_ctrl_c_is_heard_where_there_are_no_steps(tmp_path):
+    class AtDraws(Watcher):
+        def program(self, study, label, trials, steps):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    experiment = load(BOWL)
+    studies = {name: experiment.studies[name] for name in ("draws", "descent")}
+    experiment = replace(experiment, studies=studies, predictions=(), draw=None, presets={})
+    with pytest.raises(Interrupted, match="stopped in draws; what is done is kept"):
+        lab.run(experiment, seeds=2, runs=tmp_path, progress=AtDraws())
+    watcher = Watcher()
+    lab.run(experiment, seeds=2, runs=tmp_path, progress=watcher)
+    assert "draws was finished before" in watcher.notes
+
+
 def test_a_finished_program_is_not_run_again(bowl, reference, tmp_path):
     class InSecond(Watcher):
         def program(self, study, label, trials, steps):
