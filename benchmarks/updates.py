@@ -23,7 +23,6 @@ from dlnotes.optim import adam, adaptive, conjugate_gradient, momentum, quasi_ne
 from dlnotes.optim.switch import switch
 
 RATE, KEPT, PAIRS = 1e-3, 0.9, 10
-WORD = 4  # bytes of a float32
 THREE = 3  # words for each parameter of the yardstick: read θ and g, write θ
 
 

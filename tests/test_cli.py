@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from dlnotes.cli import listing, main
 from dlnotes.cli import run as run_module
@@ -120,36 +118,6 @@ def test_a_broken_file_is_one_line_with_its_place(here, capsys):
     code, line = error_of(capsys, "run", "broken.py")
     assert code == 2
     assert "broken.py, line 2: SyntaxError" in line
-
-
-words = st.one_of(
-    st.sampled_from(
-        [
-            "run",
-            "show",
-            "list",
-            "--seeds",
-            "--set",
-            "--sweep",
-            "--preset",
-            "--json",
-            "rate=1",
-            "size=x",
-            "-1",
-            "nothing.py",
-        ]
-    ),
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5),
-)
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(words, max_size=4))
-def test_no_command_line_ends_in_a_traceback(here, capsys, arguments):
-    code = main(["run", "--seeds", *arguments, "--set", "nothing=1"])
-    captured = capsys.readouterr()
-    assert code == 2
-    assert captured.err.startswith("dlnotes: ")
 
 
 def test_list_shows_every_experiment_and_its_newest_verdicts(here, capsys):

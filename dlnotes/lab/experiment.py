@@ -43,7 +43,7 @@ class Cost:
 
     measure: Callable
     settings: Mapping[str, Any] = field(default_factory=dict)
-    repeats: int = 12
+    repeats: int = 16
     dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self):

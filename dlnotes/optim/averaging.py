@@ -46,10 +46,11 @@ def newest_weight(t: ArrayLike, decay: ArrayLike) -> Float[Array, "*shape"]:
 def average_params(decay: ArrayLike = 1.0, start: ArrayLike = 0) -> optax.GradientTransformation:
     """Keep the average of the parameters after each update, from update `start` + 1 on; updates pass as they are.
 
-    β = 1: the plain mean of all points (Polyak–Ruppert); β < 1: exponentially weighted, bias-corrected, over about
-    1/(1−β) points. Both arguments may be traced. The average is `state.average`, the current point until `start`.
-    Traps: it has to be the last of a chain, as it adds the updates to `params`; the average of a network with batch
-    norm needs its statistics measured again. Sources: cs182 4.6.3; formulas 2.4.2; Polyak & Juditsky 1992.
+    β = 1: the plain mean of all points (Polyak–Ruppert); β < 1: exponentially weighted, bias-corrected: weights fall to
+    1/e in 1/(1−β) points, independent points are averaged as by a mean of (1+β)/(1−β). Both arguments may be traced.
+    The average is `state.average`, the current point until `start`. Traps: it has to be the last of a chain, as it adds
+    the updates to `params`; the average of a network with batch norm needs its statistics measured again. Sources:
+    cs182 4.6.3; formulas 2.4.2; Polyak & Juditsky 1992.
     """
 
     def init(params: optax.Params) -> AverageState:

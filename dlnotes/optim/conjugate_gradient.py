@@ -36,8 +36,9 @@ def scale_by_conjugate_gradient(beta: Callable = polak_ribiere) -> optax.Gradien
     """Replace gₖ by dₖ = gₖ + βdₖ₋₁, which points uphill as gₖ does: `optax.scale(-1.0)` and a line search must follow.
 
     On a quadratic with exact steps (`scale_by_quadratic_step`) the directions are conjugate, dₖᵀHdₖ₋₁ = 0, n steps
-    suffice and every β is the same. ee147 first vs second order prints gₖᵀHgₖ₋₁ = 0, which is not so: it is −‖gₖ‖²/ε.
-    A direction that does not descend is replaced by the gradient and counted; a gradient of 0 gives a step of 0.
+    suffice but for rounding, and every β is the same. ee147 first vs second order prints gₖᵀHgₖ₋₁ = 0, which is not so:
+    it is −‖gₖ‖²/ε. A direction that does not descend is replaced by the gradient and counted; a gradient of 0 gives a
+    step of 0.
     """
 
     def init(params: optax.Params) -> ConjugateGradientState:

@@ -160,7 +160,7 @@ def draw(r):
     new = r.degrees.sel(inputs="new", drop=True)
     parts = new[["bias_squared", "variance", "error"]].to_dataarray("part").clip(min=1e-6)
     lab.figures.seeds(axes[2], parts, x="degree", hue="part", labels=("bias²", "variance", "sum: error"), log="y")
-    axes[2].set(title="Bias² falls with the degree, variance rises, their sum is a U", ylabel="error, mean square")
+    axes[2].set(title="Bias² falls with the degree, variance rises on the whole: a U", ylabel="error, mean square")
     more = against_n(r, ["bias_squared", "variance", "error"], 3).to_dataarray("part")
     lab.figures.seeds(axes[3], more, x="n", hue="part", labels=("bias²", "variance", "sum: error"), log="xy")
     axes[3].axhline(beyond_reach(3), color="black", linestyle=":", linewidth=1)

@@ -138,7 +138,9 @@ def draw(r):
     axes[1].set(title="Sheared: the ratio of eigenvalues says nothing", xlabel="about κ₂", ylabel="growth, ratios")
     lab.figures.seeds(axes[2], r.systems.solvable, x="columns", hue="binary")
     axes[2].axvline(8, color="black", linewidth=0.8, linestyle=":")
-    axes[2].set(title="8 equations: as many unknowns suffice", xlabel="columns of A (dotted: square)")
+    axes[2].set(
+        title="8 equations: 8 unknowns suffice, not with entries 0 or 1", xlabel="columns of A (dotted: square)"
+    )
     axes[2].set(ylabel="share of systems with a solution")
     lab.figures.seeds(axes[3], cube(r), x="dimension", log="xy")
     d = cube(r).dimension.values

@@ -91,10 +91,11 @@ def halved(r):
 
 
 def one_by_law(r):
-    """Error of one neighbour less (1 − ρ)e + ρ(1 − e/9), e its error with right labels; mean over the shares ρ."""
+    """Error of one neighbour less (1 − ρ)e + ρ(1 − e/9), e its error with right labels; mean over the shares ρ > 0."""
     error = named(r.digits).sel(neighbours=1, drop=True)
     clean, noise = error.sel(noise=0.0, drop=True), error.noise
-    return (error - (1 - noise) * clean - noise * (1 - clean / 9)).mean("noise")
+    gap = error - (1 - noise) * clean - noise * (1 - clean / 9)
+    return gap.where(noise > 0, drop=True).mean("noise", skipna=False)
 
 
 def exponent(array: xr.DataArray) -> xr.DataArray:

@@ -130,7 +130,7 @@ def draw(r):
     errors = xr.concat(arms, "loss").assign_coords(data=list(CORRUPTIONS), loss=list(trials.LOSSES))
     lab.figures.dots(axes[0], errors, x="data", hue="loss")
     axes[0].set(
-        title="Wrong labels: softmax errs less; outliers: the SVM does",
+        title="Wrong labels: softmax errs less; outliers: the SVM?",
         xlabel="corruption of the training set",
         ylabel="test error",
     )

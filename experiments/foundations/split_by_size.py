@@ -56,7 +56,7 @@ PREDICTIONS = (
         lambda r: gain(r, MILLION), source=FORMULAS,
     ),
     lab.Equivalent(
-        "million_alike", "but either wastes less than a thousandth of the noise (difference in excess error)",
+        "million_alike", "but they differ by less than a thousandth of the noise (difference in excess error)",
         lambda r: of(r, "excess", MILLION, "60/20/20") - of(r, "excess", MILLION, "98/1/1"),
         source="theory: excess error is features/n", within=0.001,
     ),

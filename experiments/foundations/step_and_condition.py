@@ -158,7 +158,7 @@ def draw(r):
     ):
         lab.figures.dots(ax, data[what], x="dataset", hue="scaled", log="y")
         ax.set(xlabel="", ylabel=label)
-    axes[4].set(title="Standardizing mends κ where units differ; whitening always")
+    axes[4].set(title="Standardizing mends κ most where units differ; whitening always")
     axes[5].set(title="… and so the steps to a hundredth of the excess loss")
     return figure
 

@@ -158,7 +158,8 @@ def longer(measure, depth):
     """Xavier less He after long training, in the mean over the steps if there are any."""
 
     def effect(results):
-        array = xavier_less_he(at_best(results.longer, measure).sel(depth=depth, drop=True))
+        found = at_best(results.longer, measure).sel(depth=depth, drop=True)
+        array = xavier_less_he(capped(found) if measure == "loss" else found)
         return array.mean("step") if "step" in array.dims else array
 
     return effect

@@ -130,7 +130,7 @@ def shift(study, what):
         lambda r: log_ratio(deeper(r[study].gradient_shift)), source=f"{NOTES}; {IOFFE}", margin=TWICE,
     )  # fmt: skip
     yield lab.Greater(
-        f"{study}_shift_cosine", f"{what}: batch norm removes covariate shift (the layers' gradients turn less)",
+        f"{study}_shift_cosine", f"{what}: batch norm removes covariate shift (cosine of layers' gradients, by 0.1)",
         lambda r: gain(deeper(r[study].gradient_shift_cosine)), source=f"{NOTES}; {IOFFE}", margin=0.1,
     )  # fmt: skip
 

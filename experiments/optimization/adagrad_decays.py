@@ -156,7 +156,7 @@ PREDICTIONS = (
     ),
     *(
         lab.Greater(
-            f"rmsprop_ends_lower_{task}", f"{task}, best rates: RMSProp ends at a lower loss than AdaGrad (log₁₀)",
+            f"rmsprop_ends_lower_{task}", f"{task}, best rates: RMSProp ends a tenth lower than AdaGrad (log₁₀)",
             lambda r, task=task: gap(r, task, "AdaGrad", "RMSProp"), source=f"{CS182}; {EE147}", margin=TENTH,
         )
         for task in NOTHING
@@ -164,7 +164,7 @@ PREDICTIONS = (
     *(
         lab.Greater(
             f"adagrad_stalls_{task}",
-            f"{task}, rates best after a quarter: from there RMSProp's loss falls further (log₁₀)",
+            f"{task}, rates best after a quarter: from there RMSProp's loss falls a tenth further (log₁₀)",
             lambda r, task=task: stall(r, task), source=f"{CS182}; {EE147}", margin=TENTH,
         )
         for task in NOTHING
@@ -175,7 +175,7 @@ PREDICTIONS = (
     ),
     *(
         lab.Greater(
-            f"sparse_over_{name}", f"Zipf, best rates: {method} has more regret than AdaGrad (log₁₀)",
+            f"sparse_over_{name}", f"Zipf, best rates: {method} has a tenth more regret than AdaGrad (log₁₀)",
             lambda r, method=method: regret_over(r, method), source=source, margin=TENTH,
         )
         for name, method, source in (

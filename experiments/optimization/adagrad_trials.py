@@ -85,14 +85,14 @@ def sparse(
     key: Array, *, zipf: Array, log10_rate: Array, features: int, active: float, strength: float, batch: int,
     steps: int, every: int,
 ) -> lab.Trial:  # fmt: skip
-    """Online logistic regression on features that are 1 with probability ∝ rank^−zipf, `active` of them on average.
+    """Online logistic regression on features that are 1 with probability ∝ rank^−zipf, 1 at most; `active` on average.
 
     Every example is new. `loss` is the regret: the loss less that of the weights that made the labels.
     """
     k_truth, k_batches = lab.streams(key, "truth", "batches")
     truth = strength * jax.random.normal(k_truth, (features,))
     rank = 1.0 + jnp.arange(features)
-    frequency = active * rank**-zipf / jnp.sum(rank**-zipf)
+    frequency = jnp.minimum(1.0, active * rank**-zipf / jnp.sum(rank**-zipf))
 
     def loss(weights, t):
         k_x, k_y = lab.streams(jax.random.fold_in(k_batches, t), "x", "y")

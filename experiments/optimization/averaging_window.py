@@ -90,7 +90,7 @@ def between(values, arm, other="last"):
 def lag(r):
     """log₁₀ of the loss of the slowest average over that of the last parameters, after a twentieth of the run."""
     values = np.log10(network(r, "training_loss").sel(log10_rate=RATES[-1], drop=True))
-    return between(values.isel(step=values.sizes["step"] // 20, drop=True), "β = 0.999")
+    return between(values.isel(step=max(values.sizes["step"] // 20, 1) - 1, drop=True), "β = 0.999")
 
 
 def gain(r, mislabelled):

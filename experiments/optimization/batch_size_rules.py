@@ -65,7 +65,7 @@ def size_of(arm, examples):
 
 
 def seconds(r, batch):
-    """Of one update, the median over repeats."""
+    """Of one update, the median over repeats: one number for all seeds, so intervals leave out how it scatters."""
     return float(r.update.seconds.sel(batch=batch).median("repeat"))
 
 

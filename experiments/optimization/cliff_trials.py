@@ -1,4 +1,4 @@
-"""Trials of the clipping experiment: a recurrent unit's cliff, and recurrent networks whose gradients explode."""
+"""Trials of the clipping experiment: a recurrent unit's cliff, and recurrent networks of two gains."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -76,7 +76,7 @@ PREDICTIONS = (
         lambda r: weak(r), source=GBC, within=0.01,
     ),
     lab.Equivalent(
-        "largest_gap", "quadratic: they are never further apart than 0.204 of the way, at ετλ = 2.51 (largest gap)",
+        "largest_gap", "quadratic: at most they are 0.204 of the way apart, to 0.005 (largest gap)",
         lambda r: r.bowl.gap.max("reach", skipna=False), source="theory: max of 1/(1 + s) − e^−s", target=0.2036,
         within=0.005,
     ),

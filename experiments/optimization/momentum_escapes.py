@@ -138,26 +138,27 @@ PREDICTIONS = (
         source="lectures Momentum",
     ),
     lab.Less(
-        "lower_minimum", "ripples, same rate 0.1/L: α = 0.9 finds a lower minimum (log₁₀ of the loss)",
+        "lower_minimum", "ripples, same rate 0.1/L: α = 0.9 finds a minimum lower by 0.1 (log₁₀ of the loss)",
         lambda r: lowered(r, 0.9, -1.0, -1.0), source=EE147, margin=0.1,
     ),
     lab.Less(
-        "lower_than_a_larger_rate", "same effective rate, 1/L: lower too (log₁₀)",
+        "lower_than_a_larger_rate", "same effective rate, 1/L: lower too, by 0.1 (log₁₀)",
         lambda r: lowered(r, 0.9, -1.0, 0.0), source=EE147, margin=0.1,
     ),
     lab.Less(
-        "lower_than_hopping", "same effective rate, 10/L, where descent hops from well to well: lower too (log₁₀)",
+        "lower_than_hopping", "same effective rate, 10/L, where descent hops from well to well: by 0.1 too (log₁₀)",
         lambda r: lowered(r, 0.9, 0.0, 1.0), source=EE147, margin=0.1,
     ),
     *(
         lab.Less(
-            name, f"ripples of height {depth:g}, each at its best rate: α = 0.9 finds a lower minimum (log₁₀)",
+            name, f"ripples of height {depth:g}, each at its best rate: α = 0.9 finds one lower by 0.1 (log₁₀)",
             lambda r, depth=depth: best(r, depth), source=EE147, margin=0.1,
         )
         for name, depth in (("lower_at_best_shallow", 0.3), ("lower_at_best", 1.0), ("lower_at_best_deep", 3.0))
     ),
     lab.Greater(
-        "deep_ripples_hold", "at best rates α = 0.9 brings more coordinates to the bottom in shallow ripples (by 0.1)",
+        "deep_ripples_hold",
+        "at best rates α = 0.9 brings more coordinates to the bottom of height 1 than of 3 (by 0.1)",
         lambda r: at_best(r, "lowest", 0.9).sel(depth=1.0, drop=True)
         - at_best(r, "lowest", 0.9).sel(depth=3.0, drop=True), source=THEORY, margin=0.1,
     ),

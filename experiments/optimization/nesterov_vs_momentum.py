@@ -95,19 +95,19 @@ PREDICTIONS = (
         lambda r: less(r.axis.overshoot).max(("stiffness", "momentum")), source=EE147,
     ),
     lab.Less(
-        "climbs_less", "random quadratics, same ε ≤ 1/L and α: Nesterov climbs less (log₁₀)",
+        "climbs_less", "random quadratics, same ε ≤ 1/L and α ≥ 0.7: Nesterov climbs less (log₁₀)",
         lambda r: alike(r.quadratic, "climb"), source=EE147,
     ),
     lab.Less(
-        "climbs_less_on_digits", "digits, same ε ≤ 1/L and α: Nesterov climbs less (log₁₀)",
+        "climbs_less_on_digits", "digits, same ε ≤ 1/L and α ≥ 0.7: Nesterov climbs less (log₁₀)",
         lambda r: alike(r.digits, "climb"), source=EE147,
     ),
     lab.Less(
-        "fewer_steps", "random quadratics, same ε ≤ 1/L and α: Nesterov takes fewer steps (log₁₀)",
+        "fewer_steps", "random quadratics, same ε ≤ 1/L and α ≥ 0.7: Nesterov takes fewer steps (log₁₀)",
         lambda r: alike(r.quadratic, "steps"), source=LECTURES,
     ),
     lab.Less(
-        "fewer_steps_on_digits", "digits, same ε ≤ 1/L and α: Nesterov takes fewer steps (log₁₀)",
+        "fewer_steps_on_digits", "digits, same ε ≤ 1/L and α ≥ 0.7: Nesterov takes fewer steps (log₁₀)",
         lambda r: alike(r.digits, "steps"), source=LECTURES,
     ),
     lab.Equivalent(

@@ -145,7 +145,7 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "turning_changes_nothing",
-        "turned by 30°, descent, momentum, Nesterov, Newton, BFGS and CG go the same way (3 steps)",
+        "quadratic left out: turned by 30° descent, momentum, Nesterov, Newton, BFGS, CG go the same way (3 steps)",
         lambda r: moved(r, 30, INVARIANT, "max"), source=f"{NW}, section 6.1", within=1e-6,
     ),
     lab.Greater(
@@ -153,7 +153,8 @@ PREDICTIONS = (
         lambda r: moved(r, 30, ADAPTIVE, "min", tuple(MINIMA)), source="ours", margin=0.05,
     ),
     lab.Equivalent(
-        "quarter_turn_changes_nothing", "a turn by 90°, which swaps the axes, changes no method's way (3 steps)",
+        "quarter_turn_changes_nothing",
+        "quadratic left out: a turn by 90°, which swaps the axes, changes no method's way (3 steps)",
         lambda r: moved(r, 90, list(trials.METHODS), "max"), source="ours", within=1e-6,
     ),
     lab.Equivalent(

@@ -149,7 +149,7 @@ def draw(r):
     )  # fmt: skip
     lab.figures.seeds(axes[1], r.conjugacy.distance.clip(1e-12), x="iteration", hue="distinct", log="y")
     axes[1].set(
-        title="Conjugate gradients end after about as many steps as H has different eigenvalues",
+        title="Conjugate gradients: a step for each different eigenvalue of H, one more on average",
         xlabel="step", ylabel="distance to the minimum",
     )  # fmt: skip
     lab.figures.dots(axes[2], r.limited.steps, x="pairs", log="y")

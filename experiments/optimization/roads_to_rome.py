@@ -126,8 +126,8 @@ def draw(r):
         lab.figures.seeds(
             ax, array.assign_coords(decade=10.0**array.decade), x="decade", log="x" if name == "length" else "xy"
         )
-    axes[4].set(title="Separable: ‖w‖ grows like log t, without end", xlabel="step t", ylabel="‖w‖")
-    axes[5].set(title="Separable: the NLL falls like 1/t, no minimum", xlabel="step t", ylabel="NLL, nats")
+    axes[4].set(title="Separable: ‖w‖ goes on growing: like log t?", xlabel="step t", ylabel="‖w‖")
+    axes[5].set(title="Separable: the NLL goes on falling: like 1/t?", xlabel="step t", ylabel="NLL, nats")
     return figure
 
 

@@ -187,7 +187,7 @@ def draw(r):
     curves = [lab.at_best(loss, loss.mean("step"), "log10_rate") for loss in losses]
     curves = 10 ** xr.concat(curves, "way").assign_coords(way=list(WAYS))
     lab.figures.seeds(axes[3], curves.rename(step="epoch"), x="epoch", hue="way", log="y")
-    axes[3].set(title="Network, each way at its best rate: shuffles do as well, sorted batches do not")
+    axes[3].set(title="Network, each way at its best rate: sorted batches do worse")
     axes[3].set(ylabel="training loss, nats")
     every = 10 ** xr.concat([training(r, way).mean("step") for way in WAYS], "way").assign_coords(way=list(WAYS))
     lab.figures.seeds(axes[4], every, x="log10_rate", hue="way", log="y")

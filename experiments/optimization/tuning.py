@@ -164,7 +164,7 @@ PREDICTIONS = (
     ),
     lab.Greater(
         "epsilon_in_the_root",
-        "a thousandth of the loss: RMSProp's path changes ten times more with ε in the root",
+        "a thousandth of the loss: RMSProp's path changes ten times more with ε in the root (log₁₀)",
         lambda r: np.log10(deviation(r, "RMSProp, ε in the root", "usual", -10).clip(1e-8)
                            / deviation(r, "RMSProp", "usual", -10).clip(1e-8)),
         source="theory: in the root 1e-8 is 1e-4", margin=1.0,
