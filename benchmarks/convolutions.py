@@ -1,12 +1,14 @@
 """Convolution over seeds inside a training loop: the form that dlnotes' networks use, and what they could use instead.
 
-Each contestant takes steps along the gradient of the mean of (w ⋆ x)² by the kernel, for several seeds: forward and
-weight gradient inside a loop. `dlnotes` is `nn.conv.conv_general_dilated` with as many seeds at a time as the engine
+Each contestant changes the kernel in a loop, for several seeds, with the mean of squares E of its answer: by E itself
+(forward), by the gradient of E for w ⋆ x (forward and weight gradient), or for w ⋆ (w ⋆ x), as in deep networks (the
+input's gradient too). `dlnotes` is `nn.conv.conv_general_dilated` with as many seeds at a time as the engine
 takes on CPU; "native" is `lax.conv_general_dilated`, which vmap turns into one grouped convolution; "mapped" is one
 seed after the other. The native weight gradient inside a loop is the slow case on CPU, on which rests the rule of
 dlnotes/nn/conv.py: patches times a matrix on CPU, native elsewhere.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,20 +23,40 @@ from dlnotes.lab import lift
 from dlnotes.lab.devices import trial_mesh
 from dlnotes.nn import conv
 
-CHANNELS, SIDE, STEPS, RATE = 16, 14, 4, 1e-6
+CHANNELS, SIDE, STEPS, RATE = 16, 14, 4, 1e-3
 DIMENSIONS = lax.conv_dimension_numbers((1, SIDE, SIDE, CHANNELS), (3, 3, CHANNELS, CHANNELS), ("NHWC", "HWIO", "NHWC"))
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Kernels of 3 × 3 and 5 × 5, batches of 16 and 64, 2 and 16 seeds."""
-    for window in (3,) if quick else (3, 5):
-        for batch in (4,) if quick else (16, 64):
-            for seeds in (2,) if quick else (2, 16):
-                sizes = {"kernel": window, "batch": batch, "seeds": seeds, "steps": STEPS}
-                yield Case("weight gradient in a loop", sizes, {
-                    name: partial(training, form, group, window, batch, seeds)
-                    for name, (form, group) in forms(seeds).items()
+    """Kernels of 3 × 3 and 5 × 5, batches of 16 and 64, 2 and 16 seeds; all three changes in one of these sizes."""
+    every = itertools.product((3,), (4,), (2,)) if quick else itertools.product((3, 5), (16, 64), (2, 16))
+    for window, batch, seeds in every:
+        sizes = {"kernel": window, "batch": batch, "seeds": seeds, "steps": STEPS}
+        for name, change in CHANGES.items():
+            if quick or change is by_gradient or (window, batch, seeds) == (3, 64, 16):
+                yield Case(f"{name} in a loop", sizes, {
+                    who: partial(training, change, form, group, window, batch, seeds)
+                    for who, (form, group) in forms(seeds).items()
                 })  # fmt: skip
+
+
+def energy(kernel: Array, answer: Callable[[Array], Array]) -> Array:
+    return jnp.square(answer(kernel)).mean()
+
+
+def by_energy(kernel: Array, inputs: Array, form: Callable) -> Array:
+    return energy(kernel, partial(form, inputs)) * kernel
+
+
+def by_gradient(kernel: Array, inputs: Array, form: Callable) -> Array:
+    return jax.grad(energy)(kernel, partial(form, inputs))
+
+
+def by_both_gradients(kernel: Array, inputs: Array, form: Callable) -> Array:
+    return jax.grad(energy)(kernel, lambda kernel: form(form(inputs, kernel), kernel))
+
+
+CHANGES = {"forward": by_energy, "weight gradient": by_gradient, "both gradients": by_both_gradients}
 
 
 def native(inputs: Array, kernel: Array) -> Array:
@@ -65,7 +87,7 @@ def drawn(key: Array, shape: tuple[int, ...]) -> Array:
     return jax.random.normal(key, (math.prod(shape),)).reshape(shape)
 
 
-def training(form: Callable, group: int, window: int, batch: int, seeds: int):
+def training(change: Callable, form: Callable, group: int, window: int, batch: int, seeds: int):
     """`STEPS` steps of every seed, spread over the devices as a sweep is."""
     mesh = trial_mesh()
     seeds = -(-seeds // mesh.size) * mesh.size
@@ -75,10 +97,7 @@ def training(form: Callable, group: int, window: int, batch: int, seeds: int):
     inputs, kernels = jax.device_put((inputs, kernels), NamedSharding(mesh, lift.SHARDED))
 
     def train(inputs, kernel):
-        def energy(kernel):
-            return jnp.square(form(inputs, kernel)).mean()
-
-        return lax.fori_loop(0, STEPS, lambda _, w: w - RATE * jax.grad(energy)(w), kernel)
+        return lax.fori_loop(0, STEPS, lambda _, kernel: kernel - RATE * change(kernel, inputs, form), kernel)
 
     compiled = jax.jit(lift.lift(train, mesh, group, 2)).lower(inputs, kernels).compile()
-    return lambda: {"kernel²": jnp.square(compiled(inputs, kernels)).mean()}
+    return lambda: {"moved": jnp.abs(compiled(inputs, kernels) - kernels).mean()}

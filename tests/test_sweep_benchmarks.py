@@ -40,7 +40,8 @@ def test_operations_by_hand_are_those_that_xla_counts_in_a_large_network():
 def test_forms_of_the_convolution_train_alike():
     from benchmarks import convolutions
 
-    (case,) = convolutions.cases(quick=True)
-    found = {name: float(prepare()()["kernel²"]) for name, prepare in case.contestants.items()}
-    assert len(found) == 5
-    assert np.allclose(list(found.values()), found["dlnotes"], rtol=1e-5)
+    for case in convolutions.cases(quick=True):
+        found = {name: float(prepare()()["moved"]) for name, prepare in case.contestants.items()}
+        assert len(found) == 5
+        assert found["dlnotes"] > 1e-4
+        assert np.allclose(list(found.values()), found["dlnotes"], rtol=1e-3)
