@@ -2,10 +2,11 @@
 
 Each contestant changes the kernel in a loop, for several seeds, with the mean of squares E of its answer: by E itself
 (forward), by the gradient of E for w ⋆ x (forward and weight gradient), or for w ⋆ (w ⋆ x), as in deep networks (the
-input's gradient too). `dlnotes` is `nn.conv.conv_general_dilated` with as many seeds at a time as the engine
-takes on CPU; "native" is `lax.conv_general_dilated`, which vmap turns into one grouped convolution; "mapped" is one
-seed after the other. The native weight gradient inside a loop is the slow case on CPU, on which rests the rule of
-dlnotes/nn/conv.py: patches times a matrix on CPU, native elsewhere.
+input's gradient too). `dlnotes` is `nn.conv.conv_general_dilated` with as many seeds at a time as the engine takes on
+CPU; "native" is `lax.conv_general_dilated`, which vmap turns into one grouped convolution; "mapped" is one seed after
+the other. The native weight gradient inside a loop is the slow case on CPU, on which rests the rule of
+dlnotes/nn/conv.py: patches times a matrix on CPU, native elsewhere. Forward alone the native form, mapped, is ahead;
+and one seed at a time is ahead of eight, which the engine finds out in runs of over 20 s (lab/grouping.py).
 """
 
 import itertools

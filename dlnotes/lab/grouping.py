@@ -20,9 +20,10 @@ from dlnotes.lab.files import atomic_write, sweep_temporaries
 if TYPE_CHECKING:
     from dlnotes.lab.execute import Runner
 
-CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for dense, convolutional and linear networks
-OTHERS = (1, 64)  # tried beside it in runs of more than WORTH_SECONDS: compiling a second program takes seconds
-WORTH_SECONDS = 30.0
+CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for dense and linear networks
+# Tried beside it in runs of more than so many seconds, as compiling a second program takes some. One at a time
+# convolutional networks train 1.4 to 2.4 times faster than eight at once (`python -m benchmarks convolutions sweeps`).
+OTHERS = {1: 20.0, 64: 60.0}
 HOUR = 3600.0  # another run may be writing into the same cache
 
 
@@ -35,8 +36,8 @@ def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
     on_cpu = jax.local_devices()[0].platform == "cpu"
     group, program = fitting(runner, carry, min(runner.most, CPU_GROUP) if on_cpu else runner.most)
     seconds = per_step(runner, program, carry) * runner.shape.steps if on_cpu else 0.0
-    if seconds > WORTH_SECONDS:
-        for other in OTHERS:
+    for other, worth in OTHERS.items():
+        if seconds > worth:
             candidate = runner.compile_advance(min(other, runner.most), carry)
             faster = per_step(runner, candidate, carry) * runner.shape.steps
             if faster < 0.9 * seconds:

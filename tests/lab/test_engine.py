@@ -356,7 +356,7 @@ def test_shares_that_are_finished_are_not_run_again(bowl, tmp_path, monkeypatch)
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
     monkeypatch.setenv("DLNOTES_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(grouping, "CPU_GROUP", 3)
-    monkeypatch.setattr(grouping, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(grouping, "OTHERS", {1: 0.0, 64: 0.0})
     monkeypatch.setattr(grouping, "per_step", lambda runner, program, carry: next(times))
     times = iter([3.0, 1.0, 2.0])  # of 3, 1 and 64 trials at a time
     run = lab.run(only(bowl, "descent"), seeds=8, runs=tmp_path / "a", width=3)
