@@ -22,10 +22,10 @@ NO_ROOM = (MemoryError, jax.errors.JaxRuntimeError)
 class Case(NamedTuple):
     """One problem, and who solves it: `dlnotes` and its peers, by name; `yardstick` is the best that the machine can.
 
-    `contestants` map a name to prepare() → run; run() solves the problem once and returns numbers that show it did. The
-    time up to the first result, less that of a call, is what compilation took. A peer that is not installed raises
-    ImportError in `prepare`. Memory is measured (see `memory.taken`), unless run() gives it under the name `memory`, in
-    bytes.
+    `contestants` map a name to prepare() → run; run() solves the problem once and returns numbers that show it did.
+    What `prepare` does is timed as compilation, with what the first call takes longer than the next. A peer that is not
+    installed raises ImportError in `prepare`. Memory is measured (see `memory.taken`), unless run() gives it under the
+    name `memory`, in bytes.
     """
 
     name: str
@@ -111,11 +111,12 @@ def _prepared(prepare: Prepare, shortest: float) -> Ready:
     """Compile, warm up, and call once more for its memory and how long it takes."""
     begin = time.perf_counter()
     run = prepare()
+    compiling = time.perf_counter() - begin
     outcome = {name: float(np.mean(value)) for name, value in jax.block_until_ready(run()).items()}
-    first = time.perf_counter() - begin
+    first = time.perf_counter() - begin - compiling
     once = []
     taken = memory.taken(lambda: once.append(_seconds(run, 1)))
-    compiling = max(0.0, first - once[0])  # some compile at their first call
+    compiling += max(0.0, first - once[0])  # some compile at their first call
     told = outcome.pop(MEMORY, None)
     calls = max(1, math.ceil(shortest / max(*once, 1e-7)))
     return Ready(run, calls, compiling, taken if told is None else round(told), outcome)
