@@ -28,7 +28,7 @@ def configure() -> None:
         "XLA_FLAGS", ""
     ):
         with contextlib.suppress(RuntimeError):  # the user's script has started JAX: the devices it has serve
-            jax.config.update("jax_num_cpu_devices", cores())
+            jax.config.update("jax_num_cpu_devices", cpu_devices())
     if jax.config.jax_compilation_cache_dir is None:
         folder = cache_folder() / "xla"
         try:
@@ -49,6 +49,11 @@ def single_threaded_lapack() -> None:
     if "OPENBLAS_NUM_THREADS" not in os.environ:
         import_module("scipy.linalg")  # loads the library, so that it can be told
         threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
+def cpu_devices() -> int:
+    """One for each core; a single one before JAX 0.12, where programs on several may wait for one another for ever."""
+    return cores() if jax.__version_info__ >= (0, 12) else 1
 
 
 def cores() -> int:
