@@ -13,6 +13,7 @@ compiled layer by layer (`MLP.unrolled`), deeper ones scan over them, which keep
 import contextlib
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 
 import jax
 
@@ -31,7 +32,7 @@ def cases(quick: bool) -> Iterator[Case]:
     on_gpu = jax.default_backend() == "gpu"
     if not quick:
         with contextlib.suppress(ImportError):  # now, or it would count as the first contestant's compiling
-            from benchmarks.sweep import pytorch  # noqa: F401
+            import_module("benchmarks.sweep.pytorch")
     for kind, networks in {"quick": QUICK}.items() if quick else {"small": SMALL, "large": LARGE}.items():
         for name, network in networks.items():
             for trials in (4,) if quick else SIZES:

@@ -24,6 +24,7 @@ devices.configure()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=20, help="how many times the kill test kills a run (default 20)")
     parser.addoption("--rot", type=int, default=3, help="how many files of runs are damaged (default 3)")
+    parser.addoption("--alone", action="store_true", help="run every experiment one trial at a time too, not four")
     parser.addoption("--lines", type=int, default=900, help="how many command lines are made up (default 900)")
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -43,20 +42,23 @@ def bench(monkeypatch):
     jax.config.update("jax_enable_compilation_cache", before)
 
 
-def test_what_only_the_first_call_takes_is_compiling(bench):
-    from benchmarks.measure import Case, measure
+def test_what_only_the_first_call_takes_is_compiling(bench, monkeypatch):
+    from benchmarks import measure
 
-    calls = []
+    clock, calls = [0.0], []
+    monkeypatch.setattr(measure, "time", types.SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def prepare():
+        clock[0] += 7.0
+        return run
 
     def run():
-        if not calls:
-            time.sleep(0.1)
+        clock[0] += 1.0 if calls else 5.0
         calls.append(1)
         return {"calls": len(calls)}
 
-    (timing,), _ = measure(Case("late", {}, {"dlnotes": lambda: run}))
-    assert timing.compile_seconds > 0.09
-    assert timing.seconds < 0.05
+    (timing,), _ = measure.measure(measure.Case("late", {}, {"dlnotes": prepare}))
+    assert (timing.compile_seconds, timing.seconds) == (7.0 + 4.0, 1.0)
 
 
 def test_a_table_and_records(bench, tmp_path, capsys):

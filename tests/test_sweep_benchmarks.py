@@ -44,4 +44,4 @@ def test_forms_of_the_convolution_train_alike():
         found = {name: float(prepare()()["moved"]) for name, prepare in case.contestants.items()}
         assert len(found) == 5
         assert found["dlnotes"] > 1e-4
-        assert np.allclose(list(found.values()), found["dlnotes"], rtol=1e-3)
+        assert np.allclose(list(found.values()), found["dlnotes"], rtol=1e-5)

@@ -22,7 +22,8 @@ def eager(network: Network, rates: list[float], steps: int, precision: str = "fl
         busy = [(worker, tuple(hand)) for worker, hand in zip(workers(), hands, strict=True) if hand]
         waiting = [worker.submit(train, network, hand, steps, precision) for worker, hand in busy]
         losses, bytes_taken = zip(*(future.result() for future in waiting), strict=True)
-        return {"loss": np.concatenate(losses), MEMORY: sum(bytes_taken)}
+        told = {} if None in bytes_taken else {MEMORY: sum(bytes_taken)}
+        return {"loss": np.concatenate(losses), **told}
 
     return run
 
@@ -40,17 +41,17 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def train(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[np.ndarray, int]:
+def train(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[np.ndarray, int | None]:
     """In a process: some of the trials; their losses, and the memory that its first call took."""
     run, bytes_taken = ready(network, rates, steps, precision)
     return run()["loss"], bytes_taken
 
 
 @functools.lru_cache(maxsize=1)
-def ready(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[Run, int]:
+def ready(network: Network, rates: tuple[float, ...], steps: int, precision: str) -> tuple[Run, int | None]:
     """Its trials, made and warm at the first call, and the memory that one of them takes."""
     from benchmarks.sweep import pytorch
 
     run = pytorch.precise(precision, pytorch.eager(network, list(rates), steps))
     run()
-    return run, memory.taken(run) or 0
+    return run, memory.taken(run)

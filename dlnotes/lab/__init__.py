@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dlnotes.lab.trial import supervised as supervised
 
 HOMES = {
-    "effects": ("at_best", "exponent", "slope"),
+    "effects": ("at_best", "exponent", "farthest", "slope"),
     "experiment": ("Cost", "Experiment", "Study"),
     "predictions": ("Equivalent", "Greater", "Less"),
     "results": ("Results",),

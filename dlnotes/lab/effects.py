@@ -19,6 +19,12 @@ def exponent(y: xr.DataArray, x: xr.DataArray) -> xr.DataArray:
     return slope(xr.apply_ufunc(np.log, y), xr.apply_ufunc(np.log, x.astype(float)))
 
 
+def farthest(y: xr.DataArray, target: float, dim: str) -> xr.DataArray:
+    """Along `dim` the value farthest from `target`, on either side; not finite where one of them is not."""
+    apart = abs(y - target)
+    return y.isel({dim: apart.where(np.isfinite(apart), np.inf).argmax(dim)}, drop=True).drop_vars(dim, errors="ignore")
+
+
 def at_best(measure: xr.DataArray, score: xr.DataArray, *dims: str) -> xr.DataArray:
     """`measure` at the values of `dims` where the mean of `score` over seeds is lowest, each other condition by itself.
 

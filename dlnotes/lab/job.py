@@ -198,9 +198,13 @@ class Job:
         parts = []
         for seeds in shares:
             own = Parts(self.folder / "parts" / program.study_name / f"{seeds.start}-{seeds.stop}", self.progress)
-            runner = partial(self.runner, program, seeds, group, interruption)
-            parts.append(self.kept(own, program, lambda runner=runner: self.run(runner()), interruption))
+            run = partial(self.trials_of, program, seeds, group, interruption)
+            parts.append(self.kept(own, program, run, interruption))
         return joined(program, parts)
+
+    def trials_of(self, program: Program, seeds: range, group: int | None, interruption: Interruption) -> Part:
+        """Run some seeds of a program."""
+        return self.run(self.runner(program, seeds, group, interruption))
 
     def runner(self, program: Program, seeds: range, group: int | None, interruption: Interruption) -> Runner:
         """What runs some seeds of a program."""

@@ -23,11 +23,15 @@ class BFGSState(NamedTuple):
 
 
 class LBFGSState(NamedTuple):
-    """The last pairs (s, y) and their yᵀs, in a ring; where the last step began; how many were kept and skipped."""
+    """The last pairs (s, y) and their yᵀs, in a ring; where the last step began; how many were kept and skipped.
 
-    steps: Float[Array, "memory n"]
-    changes: Float[Array, "memory n"]
-    curvatures: Float[Array, " memory"]
+    The ring has a place more than pairs: the newest pair is written there and counts only if it is kept, so that none
+    has to be read back, which would copy the ring.
+    """
+
+    steps: Float[Array, "memory+1 n"]
+    changes: Float[Array, "memory+1 n"]
+    curvatures: Float[Array, " memory+1"]
     params: Float[Array, " n"]
     grads: Float[Array, " n"]
     count: Int[Array, ""]
@@ -90,15 +94,14 @@ def scale_by_lbfgs(
 
     def init(params: optax.Params) -> LBFGSState:
         x, _ = ravel_pytree(params)
-        ring, none = jnp.zeros((memory, x.size), x.dtype), jnp.zeros((), jnp.int32)
+        ring, none = jnp.zeros((memory + 1, x.size), x.dtype), jnp.zeros((), jnp.int32)
         return LBFGSState(ring, ring, ring[:, 0], x, jnp.zeros_like(x), none, none, none)
 
     def update(updates, state: Any, params=None, **_: Any):
         g, restore, x, s, y, curved = _pair(updates, state, params)
-        place = state.kept % memory
-        steps = state.steps.at[place].set(jnp.where(curved, s, state.steps[place]))
-        changes = state.changes.at[place].set(jnp.where(curved, y, state.changes[place]))
-        curvatures = state.curvatures.at[place].set(jnp.where(curved, y @ s, state.curvatures[place]))
+        place = state.kept % (memory + 1)
+        steps, changes = state.steps.at[place].set(s), state.changes.at[place].set(y)
+        curvatures = state.curvatures.at[place].set(y @ s)
         kept = state.kept + jnp.where(curved, 1, 0)
         used = jnp.minimum(kept, memory if pairs is None else pairs)
         direction = _two_loops(steps, changes, curvatures, kept, used, g, scale_init_precond)
@@ -113,8 +116,8 @@ def _two_loops(
     steps: Array, changes: Array, curvatures: Array, kept: Array, used: Array, g: Array, scale: bool
 ) -> Float[Array, " n"]:
     """Ĥ⁻¹g: from the newest pair to the oldest, then back. A pair that is not used, or not there, has the weight 0."""
-    memory = steps.shape[0]
-    order = (kept - 1 - jnp.arange(memory)) % memory  # newest first
+    memory = steps.shape[0] - 1
+    order = (kept - 1 - jnp.arange(memory)) % (memory + 1)  # newest first
     there = jnp.arange(memory) < jnp.minimum(used, memory)
     curvature = curvatures[order]
     weights = jnp.where(there, 1.0 / jnp.where(there, curvature, 1.0), 0.0)
@@ -160,8 +163,8 @@ def _pair(updates: Any, state: Any, params: Any) -> tuple:
     """g and the way back, θ, s, y, and whether the pair has curvature enough to be learned from."""
     if params is None:
         raise ValueError("BFGS needs the point: update(grads, state, params)")
-    g, restore = ravel_pytree(updates)
-    x, _ = ravel_pytree(params)
+    (g, restore), (x, _) = ravel_pytree(updates), ravel_pytree(params)
+    g, x = jax.lax.optimization_barrier((g, x))  # joined once: XLA would do it again, slowly, inside whatever uses them
     s, y = x - state.params, g - state.grads
     enough = jnp.finfo(x.dtype).eps * jnp.linalg.norm(y) * jnp.linalg.norm(s)
     return g, restore, x, s, y, (y @ s > enough) & (state.count > 0)

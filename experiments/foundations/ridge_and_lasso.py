@@ -149,7 +149,7 @@ def draw(r):
     labels = ("error of the law, of the way moved", "way moved, of ‖w*‖")
     lab.figures.seeds(axes[2], net, x="strength", hue="measure", labels=labels, log="xy")
     axes[2].set(
-        title="A network: the law errs little, even where the minimum moves", xlabel="added strength α", ylabel="share"
+        title="A network: does the law hold where the minimum moves far?", xlabel="added strength α", ylabel="share"
     )
     draw_sparsity(r.sparsity, axes[3:])
     return figure

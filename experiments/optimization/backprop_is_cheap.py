@@ -13,7 +13,7 @@ program takes.
 
 In the first standard runs, on a machine busy with other work, most verdicts on times were inconclusive, and some
 settings measured something else. Differences were taken eight at a time for a batch of 32, then one at a time for 128:
-what it takes to change an input of the loss was not small beside it (exponents 1.7, then 1.3; 1.27 with 512). Widths
+what it takes to change an input of the loss was not small beside it (exponents 1.7, then 1.3). Widths
 began at 64 and depths at 4, where a loss is over in 0.1 ms; four or eight were timed at once. The largest ratio was
 that of each round's slowest width, which noise makes larger; now it is that of the slowest width. No margin was
 changed.

@@ -158,7 +158,7 @@ PREDICTIONS = (
     ),
     lab.Greater(
         "deep_ripples_hold",
-        "at best rates α = 0.9 brings more coordinates to the bottom of height 1 than of 3 (by 0.1)",
+        "at best rates α = 0.9 brings more coordinates to the bottom at height 1 than at 3 (by 0.1)",
         lambda r: at_best(r, "lowest", 0.9).sel(depth=1.0, drop=True)
         - at_best(r, "lowest", 0.9).sel(depth=3.0, drop=True), source=THEORY, margin=0.1,
     ),

@@ -66,12 +66,6 @@ def memory_exponent(study):
     return lab.exponent(study.bytes, study.n) + 0 * study.seconds.isel(n=0, drop=True)
 
 
-def farthest(ratio):
-    """Of the ratios at κ ≥ 10 the one farthest from 1."""
-    ratio = ratio.sel(condition=slice(10, None))
-    return ratio.isel(condition=abs(ratio - 1).argmax("condition")).drop_vars("condition")
-
-
 NW, EE147, CS182 = "Nocedal & Wright", "ee147 first vs second order", "cs182 3.2"
 TWICE = float(np.log10(2))
 
@@ -87,7 +81,10 @@ PREDICTIONS = (
     lab.Equivalent(
         "descent_contraction",
         "in the worst direction a step of descent keeps (κ−1)/(κ+1) of the error (1 − measured over 1 − law, κ ≥ 10)",
-        lambda r: farthest((1 - r.quadratic.descent_contraction) * (r.quadratic.condition + 1) / 2),
+        lambda r: lab.farthest(
+            ((1 - r.quadratic.descent_contraction) * (r.quadratic.condition + 1) / 2).sel(condition=slice(10, None)),
+            1, "condition",
+        ),
         source=f"{NW}, section 3.3", target=1, within=1e-6,
     ),
     lab.Equivalent(

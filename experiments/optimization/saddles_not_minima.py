@@ -80,11 +80,6 @@ def growing(r):
     return -np.log(r.escape.began.sel(rotated="rotated", drop=True)) / np.log1p(RATE * r.escape.curvature)
 
 
-def farthest(excess):
-    """Of the excesses over γ the one farthest from ½."""
-    return excess.isel(curvature=abs(excess - 0.5).argmax("curvature")).drop_vars("curvature")
-
-
 def exponent(r, name, rotated="rotated"):
     """p in steps ∝ γᵖ, by least squares on logarithms."""
     return lab.exponent(steps(r, name, rotated), r.escape.curvature)
@@ -148,7 +143,8 @@ PREDICTIONS = (
     ),
     lab.Equivalent(
         "descent_by_law", "descent takes log(1/x₀)/log(1 + εγ) steps off a saddle, rounded up (farthest excess)",
-        lambda r: farthest(steps(r, "descent") - growing(r)), source="dlbook 1.3.1", target=0.5, within=1,
+        lambda r: lab.farthest(steps(r, "descent") - growing(r), 0.5, "curvature"),
+        source="dlbook 1.3.1", target=0.5, within=1,
     ),
     lab.Equivalent(
         "descent_is_held", "descent's steps grow like 1/γ (exponent)",

@@ -50,7 +50,7 @@ def test_what_runs_alone_is_there():
 
 @pytest.mark.timeout(900)  # one test, so that its runs share what they compile
 @pytest.mark.parametrize("name", ENTRIES)
-def test_experiment(name, tmp_path):
+def test_experiment(name, tmp_path, request):
     whole = runs_judges_and_draws(name, tmp_path / "whole")
     experiment = without_costs(discover.load(ENTRIES[name]))
     found = {study: whole.results[study] for study in experiment.studies}
@@ -60,8 +60,8 @@ def test_experiment(name, tmp_path):
     again = stopped_and_gone_on(experiment, tmp_path / "again")
     for study, dataset in found.items():
         xr.testing.assert_identical(again.results[study], dataset)
-    if name not in ALONE:
-        return  # compiling everything once more takes as long as all the rest
+    if name not in ALONE and not request.config.getoption("--alone"):
+        return  # compiling everything once more is a third of the time
     single = lab.run(experiment, preset="quick", runs=tmp_path / "single", group=1)
     for study, dataset in found.items():
         agree(dataset, single.results[study], study)

@@ -45,6 +45,10 @@ def test_inputs_are_block_means_and_a_constant(trials, float64):
     np.testing.assert_array_equal(got[:, -1], 1)
 
 
+def test_published_counts_are_of_methods_that_run(experiment, trials):
+    assert set(experiment.PUBLISHED) <= set(trials.ROSENBROCK)
+
+
 def test_each_name_is_the_method_measured_there(trials, float64):
     trial = trials.quadratic(jax.random.key(0), condition=jnp.array(100.0), n=5, cap=3000, curve=40)
     steps = dict(zip(trials.QUADRATIC, map(int, trial.finish(trial.init())["steps"]), strict=True))

@@ -44,3 +44,13 @@ def test_several_dimensions_are_searched_together():
 def test_a_setting_that_loses_a_seed_is_never_the_best():
     score = xr.DataArray([[np.nan, 2.0], [0.0, 2.0]], dims=("seed", "rate"))
     np.testing.assert_allclose(lab.at_best(score, score, "rate"), [2.0, 2.0])
+
+
+def test_the_farthest_value_is_on_either_side_and_a_lost_one_is_farthest_of_all():
+    y = xr.DataArray(
+        [[0.9, 1.05, 1.2], [0.7, 1.05, 1.2], [0.9, np.nan, 1.2]], dims=("seed", "n"), coords={"n": [1, 2, 3]}
+    )  # fmt: skip
+    found = lab.farthest(y, 1, "n")
+    assert found.dims == ("seed",)
+    assert "n" not in found.coords
+    np.testing.assert_array_equal(found, [1.2, 0.7, np.nan])

@@ -358,7 +358,8 @@ def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypat
     monkeypatch.setattr(grouping, "CPU_GROUP", 3)
     monkeypatch.setattr(grouping, "OTHERS", {1: 0.0, 64: 0.0})
     monkeypatch.setattr(grouping, "per_step", lambda runner, program, carry: next(times))
-    times = iter([3.0, 1.0, 2.0])  # of 3, 1 and 64 trials at a time
+    # of 3 trials at a time, then in turns of 1 and 3, of 64 and 1: a slow moment decides nothing
+    times = iter([3.0, 9.0, 3.0, 1.0, 3.0, 2.0, 9.0, 2.0, 1.0])
     run = lab.run(only(bowl, "descent"), seeds=8, runs=tmp_path / "a", width=3)
     assert run.manifest["programs"][0]["group"] == 1
     times = iter([])

@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from dlnotes.lab import devices, processes, store
-from dlnotes.lab.errors import LabError
+from dlnotes.lab.errors import Interrupted, LabError, RunFailed
 
 WALK = Path(__file__).parent / "examples" / "walk.py"
 
@@ -62,6 +63,15 @@ def test_one_process_is_everyone():
     processes.same("anything", "x")
     with pytest.raises(LabError, match="mine"), processes.together():
         raise LabError("mine")
+
+
+@pytest.mark.parametrize(("code", "kind"), [(130, Interrupted), (1, RunFailed), (2, RunFailed)])
+def test_a_stop_or_an_error_of_another_is_one_here(monkeypatch, code, kind):
+    monkeypatch.setattr(processes, "several", lambda: True)
+    monkeypatch.setattr(processes, "everyone", lambda mine: np.array([code, mine]))
+    with pytest.raises(LabError) as told, processes.together():
+        pass
+    assert type(told.value) is kind
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,8 @@ def shaken(params):
 
 
 @pytest.mark.parametrize("depth", [2, 3, 7])
-@pytest.mark.parametrize(("activation", "unrolled"), [(jax.nn.relu, False), (jnp.tanh, True)])
+@pytest.mark.parametrize("activation", [jax.nn.relu, jnp.tanh])
+@pytest.mark.parametrize("unrolled", [False, True])
 def test_outputs_and_activations_equal_a_loop_in_float64(batch, depth, activation, unrolled):
     net = MLP(depth, 4, 3, activation, unrolled=unrolled)
     params = shaken(net.init(jax.random.key(0), batch))

@@ -143,7 +143,7 @@ def test_pairs_are_used_as_scipy_and_optax_use_them(path, memory):
     inverse = optimize.LbfgsInvHessProduct(s, y)
     plain, _ = directions(quasi_newton.scale_by_lbfgs(memory, scale_init_precond=False), *path)
     np.testing.assert_allclose(plain[-1], inverse @ np.asarray(path[0][-1]), rtol=1e-9)  # SciPy starts from I
-    assert (state.kept, state.skipped, state.steps.shape[0]) == (8, 0, memory)
+    assert (state.kept, state.skipped, state.steps.shape[0]) == (8, 0, memory + 1)
 
 
 def test_with_all_pairs_it_is_bfgs(path):
