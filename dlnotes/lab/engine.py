@@ -51,7 +51,7 @@ def run(
         finished = job.finished()
         if finished is not None:
             return finished
-        job.load_data()
+        job.loader.load_all(job.experiment)
         with processes.together():
             try_predictions(job, experiment)
         return job.execute(group)
@@ -60,10 +60,10 @@ def run(
 def try_predictions(job: Job, experiment: Experiment) -> None:
     """Raise `LabError` where a prediction fits neither these settings nor the standard ones."""
     try:
-        rehearse(job.experiment, job.data)
+        rehearse(job.experiment, job.loader.data)
     except LabError:
         standard, _ = settings.apply(experiment)
-        rehearse(standard, job.data)
+        rehearse(standard, job.loader.data)
 
 
 def found(what: Experiment | str | Path) -> Experiment:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import inspect
 import json
 import shutil
 import time
@@ -23,6 +22,7 @@ from dlnotes.lab.execute import Account, Runner, Setting
 from dlnotes.lab.experiment import Cost, Experiment
 from dlnotes.lab.files import atomic_write, sweep_temporaries, writable_folder
 from dlnotes.lab.interrupt import Interruption
+from dlnotes.lab.loading import Loader
 from dlnotes.lab.parts import Part, Parts
 from dlnotes.lab.plan import Program, study_programs
 from dlnotes.lab.predictions import judge
@@ -55,7 +55,7 @@ class Job:
 
     def __init__(self, experiment: Experiment, preset: str, seeds: int, root: int, runs: Path, progress: Progress):
         self.experiment, self.preset, self.seeds, self.root, self.progress = experiment, preset, seeds, root, progress
-        self.loaded: dict[Any, Any] = {}
+        self.loader = Loader()
         self.digest = source.digest(experiment.path) if experiment.path else source.digest_of_code(experiment)
         self.settings = {name: manifest.settings(study) for name, study in experiment.studies.items()}
         identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.kind(), jax.__version__]
@@ -213,7 +213,7 @@ class Job:
         checkpoints = Checkpoints(self.folder / "checkpoints" / program.study_name / name, self.progress)
         key = f"{self.digest} {self.settings[program.study_name]} {devices.describe()} {jax.__version__}"
         setting = Setting(seeds, self.root, group, checkpoints, interruption, self.progress, key)
-        data = self.data(program)
+        data = self.loader.data(program)
         with blame(source.file_of(program.study.function)):
             return Runner(program, data, setting)
 
@@ -223,31 +223,6 @@ class Job:
         self.progress.program(program.study_name, program.label, runner.trials, runner.shape.steps)
         with device_errors(program.label):
             return Part(*runner.run())
-
-    def load_data(self) -> None:
-        """Load all data before anything runs: a missing file is told at once."""
-        with processes.together():
-            for name, study in self.experiment.studies.items():
-                for program in study_programs(name, study):
-                    self.data(program)
-
-    def data(self, program: Program) -> Any:
-        """The study's data, loaded once with those of its settings that the loader takes; None if it has no loader."""
-        loader = getattr(program.study, "data", None)
-        if loader is None:
-            return None
-        wanted = inspect.signature(loader).parameters
-        chosen = {name: value for name, value in program.static.items() if name in wanted}
-        place = (loader, tuple(sorted(chosen.items())))
-        if place not in self.loaded:
-            try:
-                self.loaded[place] = loader(**chosen)
-            except (LabError, ValueError, OSError) as error:
-                raise LabError(f"{program.label}: {error}") from error
-            except Exception:
-                with blame(source.file_of(loader), "data"):
-                    raise
-        return self.loaded[place]
 
     def measure(self, programs: list[Program], interruption: Interruption) -> list[Part]:
         """Measure a cost study."""

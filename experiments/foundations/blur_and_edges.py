@@ -14,6 +14,7 @@ after one another.
 
 After the first standard run noise is drawn on four times as many squares, as its variance had been inconclusive; the
 edges' pictures are smaller and fewer, to save time, and of a slanted edge other pixels count as its first bright ones.
+Later the border's answer was stated as ratio − 1, which tests the same.
 """
 
 import filter_trials as trials

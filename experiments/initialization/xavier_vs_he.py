@@ -14,7 +14,8 @@ a tenth of it is the least difference that matters.
 The design changed after results had been seen. A first standard run refuted the claim about convolutions at 30 layers
 (0.10 nats, 95 % interval 0.05 to 0.23): in 120 steps, at rates that were too high, He had barely begun to learn. The
 arm was then given 20 layers, 300 steps and lower rates, so its verdict is of a comparison designed in that knowledge.
-`longer`, "earlier at 20" and "kills units in training" were added after pilots on other seeds.
+`longer`, "earlier at 20" and "kills units in training" were added after pilots on other seeds. The losses of `longer`
+were at first not capped as those of the other studies are.
 """
 
 from typing import NamedTuple

@@ -14,6 +14,8 @@ by random ones. "Rate falls to 0": the same run, but from its half on the rate f
 Losses are cross-entropies in nats over the whole training or test set (training loss on the labels as given), of which
 the predictions take the logarithm and the geometric mean over the last tenth of the run; "noise" is the standard
 deviation of the logarithm of the training loss over the last quarter, from one record to the next.
+
+After a first standard run the lag of the slowest average was read one record earlier, at the twentieth it speaks of.
 """
 
 import averaging_trials as trials

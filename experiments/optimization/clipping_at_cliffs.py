@@ -18,7 +18,8 @@ as that where they are compared. "Best rate": the lowest mean over seeds of log 
 After the first standard run the gain was changed from 2 to 1.5: at 2, with gradients 17 times as long as at gain 1, no
 treatment learned much in 200 steps (best mean loss 1.94 nats of 2.30, differences inconclusive). Rates and steps were
 added, and networks that had just not learned yet at small rates no longer count as diverged. Large rates at gain 1 had
-shown what clipping does better than gain 2 had, so that prediction was added.
+shown what clipping does better than gain 2 had, so that prediction was added. "Costs nothing", which the interval of
+healthy networks tests on both sides, was later worded as it is tested: gains count as well as costs.
 """
 
 import cliff_trials as trials

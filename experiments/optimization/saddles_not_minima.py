@@ -18,7 +18,8 @@ the gradient) on it. Rates: 0.1 for descent, momentum β = 0.9; 0.01 for RMSProp
 
 In the first standard run, of 64 balls in every dimension, the four predictions on shares of minima to a tolerance were
 inconclusive, as too few points had been counted; now it is six times as many in up to three dimensions, twice as many
-in four and six. No prediction was changed.
+in four and six. No prediction was changed then; later the law of descent's steps was judged on both sides, before only
+where it was exceeded.
 """
 
 import math
