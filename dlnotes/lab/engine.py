@@ -10,6 +10,7 @@ import jax
 from dlnotes.lab import compiled, devices, processes, settings, source
 from dlnotes.lab.discover import load, resolve
 from dlnotes.lab.errors import LabError
+from dlnotes.lab.execute import shape_of
 from dlnotes.lab.experiment import Experiment
 from dlnotes.lab.files import writable_folder
 from dlnotes.lab.job import Job, Run, device_errors
@@ -60,10 +61,10 @@ def run(
 def try_predictions(job: Job, experiment: Experiment) -> None:
     """Raise `LabError` where a prediction fits neither these settings nor the standard ones."""
     try:
-        rehearse(job.experiment, job.loader.data)
+        rehearse(job.experiment, job.shape)
     except LabError:
         standard, _ = settings.apply(experiment)
-        rehearse(standard, job.loader.data)
+        rehearse(standard, lambda program: shape_of(program, job.loader.data(program)))
 
 
 def found(what: Experiment | str | Path) -> Experiment:

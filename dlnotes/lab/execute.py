@@ -56,15 +56,13 @@ class Setting:
 class Runner:
     """One program over all its trials, from the start or from its newest checkpoint."""
 
-    def __init__(self, program: Program, data: Any, setting: Setting):
-        self.program, self.setting, self.mesh = program, setting, trial_mesh()
+    def __init__(self, program: Program, shape: lift.Shape, data: Any, setting: Setting):
+        self.program, self.shape, self.setting, self.mesh = program, shape, setting, trial_mesh()
         self.trials = program.conditions * len(setting.seeds)
         self.padded = -(-self.trials // self.mesh.size) * self.mesh.size
         self.most = self.local
         self.inputs = self.place(all_inputs(program, setting.seeds, setting.root, self.padded), lift.SHARDED)
         self.data = self.place(data, lift.WHOLE)
-        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), self.inputs)
-        self.shape = lift.trace(program, one, self.data)
         self.account = Account(trials=self.trials)
 
     def place(self, tree: Any, spec: Any) -> Any:
@@ -205,6 +203,14 @@ class Pace:
 def bounds(start: int, t0: int, t1: int, stop: int) -> np.ndarray:
     """The bounds of one call as an array, not yet on any device: each process has the same."""
     return np.array([start, t0, t1, stop], jax.dtypes.canonicalize_dtype(int))
+
+
+def shape_of(program: Program, data: Any) -> lift.Shape:
+    """What a trial of the program shows, found without running it."""
+    inputs = jax.eval_shape(lambda: all_inputs(program, range(1), 0, 1))
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
+    with blame(source.file_of(program.study.function)):
+        return lift.trace(program, one, data)
 
 
 def all_inputs(program: Program, seeds: range, root: int, padded: int) -> lift.Inputs:

@@ -18,10 +18,11 @@ from dlnotes.lab import cost, devices, manifest, processes, source, store
 from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.errors import LabError, RunFailed
-from dlnotes.lab.execute import Account, Runner, Setting
+from dlnotes.lab.execute import Account, Runner, Setting, shape_of
 from dlnotes.lab.experiment import Cost, Experiment
 from dlnotes.lab.files import atomic_write, sweep_temporaries, writable_folder
 from dlnotes.lab.interrupt import Interruption
+from dlnotes.lab.lift import Shape
 from dlnotes.lab.loading import Loader
 from dlnotes.lab.parts import Part, Parts
 from dlnotes.lab.plan import Program, study_programs
@@ -56,6 +57,7 @@ class Job:
     def __init__(self, experiment: Experiment, preset: str, seeds: int, root: int, runs: Path, progress: Progress):
         self.experiment, self.preset, self.seeds, self.root, self.progress = experiment, preset, seeds, root, progress
         self.loader = Loader()
+        self.shapes: dict[tuple[str, tuple[int, ...]], Shape] = {}
         self.digest = source.digest(experiment.path) if experiment.path else source.digest_of_code(experiment)
         self.settings = {name: manifest.settings(study) for name, study in experiment.studies.items()}
         identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.kind(), jax.__version__]
@@ -213,9 +215,14 @@ class Job:
         checkpoints = Checkpoints(self.folder / "checkpoints" / program.study_name / name, self.progress)
         key = f"{self.digest} {self.settings[program.study_name]} {devices.describe()} {jax.__version__}"
         setting = Setting(seeds, self.root, group, checkpoints, interruption, self.progress, key)
-        data = self.loader.data(program)
-        with blame(source.file_of(program.study.function)):
-            return Runner(program, data, setting)
+        return Runner(program, self.shape(program), self.loader.data(program), setting)
+
+    def shape(self, program: Program) -> Shape:
+        """What a trial of the program shows, traced once for the rehearsal and the run."""
+        place = program.study_name, program.place
+        if place not in self.shapes:
+            self.shapes[place] = shape_of(program, self.loader.data(program))
+        return self.shapes[place]
 
     def run(self, runner: Runner) -> Part:
         """Run it, watched."""

@@ -9,10 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from dlnotes.lab import lift, source
+from dlnotes.lab import lift
 from dlnotes.lab.blame import blame
 from dlnotes.lab.errors import LabError
-from dlnotes.lab.execute import all_inputs
 from dlnotes.lab.experiment import Cost, Experiment
 from dlnotes.lab.plan import Program, study_programs
 from dlnotes.lab.predictions import judge
@@ -21,11 +20,11 @@ from dlnotes.lab.results import Results, combine, cost_dataset, trials_dataset
 SEEDS = range(2)
 
 
-def rehearse(experiment: Experiment, data_of: Callable[[Program], Any]) -> None:
+def rehearse(experiment: Experiment, shape_of: Callable[[Program], lift.Shape]) -> None:
     """Judge every prediction on invented results; raises `LabError` where one does not fit, naming what there is."""
     if not experiment.predictions:
         return
-    studies = {name: invent(name, study, data_of) for name, study in experiment.studies.items()}
+    studies = {name: invent(name, study, shape_of) for name, study in experiment.studies.items()}
     results = Results({name: dataset for name, dataset in studies.items() if dataset is not None})
     for prediction in experiment.predictions:
         try:
@@ -46,33 +45,25 @@ def is_slip(error: LabError) -> bool:
     return not isinstance(cause, ValueError | IndexError) or "dimension" in str(cause).lower()
 
 
-def invent(name: str, study: Any, data_of: Callable[[Program], Any]) -> xr.Dataset | None:
+def invent(name: str, study: Any, shape_of: Callable[[Program], lift.Shape]) -> xr.Dataset | None:
     """A Dataset as the study would give, its numbers drawn at random; None for a cost study that only runs for real."""
     programs = study_programs(name, study)
     make = invent_cost if isinstance(study, Cost) else invent_trials
-    found = [make(program, data_of) for program in programs]
+    found = [make(program, shape_of) for program in programs]
     parts = [(program, dataset) for program, dataset in zip(programs, found, strict=True) if dataset is not None]
     return combine(parts) if len(parts) == len(programs) else None
 
 
-def invent_trials(program: Program, data_of: Callable[[Program], Any]) -> xr.Dataset:
+def invent_trials(program: Program, shape_of: Callable[[Program], lift.Shape]) -> xr.Dataset:
     """The Dataset of one program of trials."""
-    shape = abstract(program, data_of(program))
+    shape = shape_of(program)
     trials = program.conditions * len(SEEDS)
     records = {k: drawn((len(shape.stops), trials, *v.shape), v.dtype) for k, v in shape.records.items()}
     measures = {k: drawn((trials, *v.shape), v.dtype) for k, v in shape.measures.items()}
     return trials_dataset(program, SEEDS, shape.stops, records, measures)
 
 
-def abstract(program: Program, data: Any) -> lift.Shape:
-    """What a trial of the program shows, found without running it."""
-    inputs = jax.eval_shape(lambda: all_inputs(program, range(1), 0, 1))
-    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs)
-    with blame(source.file_of(program.study.function)):
-        return lift.trace(program, one, data)
-
-
-def invent_cost(program: Program, _: Callable[[Program], Any]) -> xr.Dataset | None:
+def invent_cost(program: Program, _: Callable[[Program], lift.Shape]) -> xr.Dataset | None:
     """The Dataset of one computation, its own outputs found by tracing."""
 
     def outputs(key):

@@ -24,6 +24,7 @@ Some verdicts hang on the grid: on the coarse one, zig-zags, straightness of the
 had been refuted, and Nesterov's lesser overshoot supported. Read small effects here accordingly.
 """
 
+import jax
 import numpy as np
 import paths_trials as trials
 import xarray as xr
@@ -210,7 +211,7 @@ def draw_paths(ax, r, place, turn, named):
     grid = np.stack(np.meshgrid(np.linspace(x0, x1, 80), np.linspace(y0, y1, 80)), axis=-1)
     cosine, sine = trials.TURNS[turn]
     back = np.array([[cosine, -sine], [sine, cosine]])
-    height = np.apply_along_axis(trials.PLACES[place].fun, -1, grid @ back) - trials.PLACES[place].lowest
+    height = np.asarray(jax.vmap(jax.vmap(trials.PLACES[place].fun))(grid @ back)) - trials.PLACES[place].lowest
     levels = np.linspace(0.02, 1, 12) if place == "saddle" else np.geomspace(2e-3, 1, 10) * height.max()
     ax.contour(*np.moveaxis(grid, -1, 0), height, levels, colors="black", alpha=0.28, linewidths=0.5)
     ax.plot(*(np.array(MINIMA[place]) @ back.T).T, "+", color="black", markersize=9, zorder=4)
