@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -57,12 +58,14 @@ def test_experiment(name, tmp_path, request):
     if not found:
         return
     assert seeds_matter(found)
-    again = stopped_and_gone_on(experiment, tmp_path / "again")
+    with jax.debug_key_reuse(False):  # the same code has been looked through above, which takes time
+        again = stopped_and_gone_on(experiment, tmp_path / "again")
     for study, dataset in found.items():
         xr.testing.assert_identical(again.results[study], dataset)
     if name not in ALONE and not request.config.getoption("--alone"):
         return  # compiling everything once more is a third of the time
-    single = lab.run(experiment, preset="quick", runs=tmp_path / "single", group=1)
+    with jax.debug_key_reuse(False):
+        single = lab.run(experiment, preset="quick", runs=tmp_path / "single", group=1)
     for study, dataset in found.items():
         agree(dataset, single.results[study], study)
 

@@ -1,23 +1,19 @@
 """How the initialization experiment reads its results: divergence counts as chance, each arm has its own best rate."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from dlnotes.lab import discover
+
 FILE = Path(__file__).parents[2] / "experiments" / "initialization" / "xavier_vs_he.py"
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    spec = importlib.util.spec_from_file_location("xavier_vs_he_under_test", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return discover.import_file(FILE)
 
 
 @pytest.fixture
