@@ -17,7 +17,7 @@ from dlnotes import lab
 from dlnotes.data import images
 from dlnotes.generative import vae
 from dlnotes.lab import grouping, lift
-from dlnotes.lab.execute import Runner, Setting, all_inputs, bounds
+from dlnotes.lab.execute import Runner, Setting, all_inputs, bounds, shape_of
 from dlnotes.lab.plan import Program, study_programs
 from dlnotes.lab.progress import Progress
 from dlnotes.nn.convnet import PlainConvNet
@@ -103,7 +103,7 @@ def running(
 ) -> Run:
     """A compiled program that starts anew at each call; its chosen group is remembered by the `key`."""
     setting = Setting(range(seeds), 0, group, None, None, Progress(), f"benchmark {key}")
-    lifted = runner(program, data, setting)
+    lifted = runner(program, shape_of(program, data), data, setting)
     begin = lifted.compile(lift.begin(program, lifted.shape), lifted.local, 1, lifted.inputs, lifted.data)
     start = jax.block_until_ready(begin(lifted.inputs, lifted.data))
     if group is None:
