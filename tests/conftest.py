@@ -15,7 +15,7 @@ import pytest
 
 from dlnotes.lab import devices
 
-jax.config.update("jax_num_cpu_devices", min(2, devices.cpu_devices()))
+jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 devices.configure()
