@@ -97,15 +97,22 @@ class Checkpoints:
         steps = self.folder / "steps"
         for unfinished in steps.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(unfinished)
-        found = [int(p.name) for p in steps.glob("*") if p.name.isdigit() and p.is_dir()]
-        for step in sorted(found, reverse=True):
+        found = sorted((int(p.name) for p in steps.glob("*") if p.name.isdigit() and p.is_dir()), reverse=True)
+        for place, step in enumerate(found):
             damage = self.damage(step)
             if damage is None:
+                self.remove_halves(found[place + 1 :])
                 return step
             if damage:
                 self.progress.note(f"checkpoint {steps / str(step)} is damaged ({damage}); the one before it is used")
             shutil.rmtree(steps / str(step))
         return 0
+
+    def remove_halves(self, older: list[int]) -> None:
+        """Remove what is left of checkpoints whose removal a kill cut off: orbax would warn of them."""
+        for step in older:
+            if self.damage(step) is not None:
+                shutil.rmtree(self.folder / "steps" / str(step))
 
     def damage(self, step: int) -> str | None:
         """None for a sound checkpoint, '' for one whose writing was cut off, else the file that does not match."""

@@ -169,6 +169,16 @@ def test_a_checkpoint_cut_off_before_its_digest_does_not_count(often, bowl, refe
     go_on(bowl, tmp_path / "runs", reference, "going on from step 30")
 
 
+def test_of_a_checkpoint_whose_removal_was_cut_off_nothing_is_heard(often, bowl, reference, tmp_path, caplog):
+    oldest = steps_of(stop(bowl, tmp_path / "runs"))[0]
+    half = oldest.parent / "5"
+    half.mkdir()
+    (half / "_METADATA").write_bytes((oldest / "default" / "_METADATA").read_bytes())
+    go_on(bowl, tmp_path / "runs", reference, "going on from step 35")
+    assert not half.exists()
+    assert not caplog.records
+
+
 def test_another_setting_does_not_resume(bowl, tmp_path):
     stop(bowl, tmp_path / "runs")
     watcher = Watcher()
