@@ -153,4 +153,4 @@ def clean(folder: Path, cache: Path) -> None:
 
 def quiet(text: str) -> None:
     """Nothing on the terminal that a user should not see."""
-    check(not re.search("traceback|warning|error", text, re.IGNORECASE), f"it said\n{text}")
+    check(not re.search("Traceback|WARNING|Warning|ERROR|Error|error:", text), f"it said\n{text}")
