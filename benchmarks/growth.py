@@ -21,6 +21,7 @@ from benchmarks.measure import Case, Timing
 from dlnotes import lab
 from dlnotes.data import images
 from dlnotes.lab import lift
+from dlnotes.lab.execute import shape_of
 from dlnotes.lab.grouping import CPU_GROUP
 from dlnotes.lab.plan import study_programs
 from dlnotes.lab.report import words
@@ -73,7 +74,7 @@ def trials(seeds: int, steps: int, width: int, devices: int):
     data = jax.tree.map(jnp.asarray, images.load())
     filled = -(-seeds // devices) * devices
     inputs = lift.Inputs(jax.vmap(partial(jax.random.fold_in, jax.random.key(0)))(jnp.arange(filled)), {})
-    shape = lift.trace(program, jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), inputs), data)
+    shape = shape_of(program, data)
 
     def whole(inputs, data, bounds):
         begun = lift.begin(program, shape)(inputs, data)

@@ -22,7 +22,7 @@ def exponent(y: xr.DataArray, x: xr.DataArray) -> xr.DataArray:
 def farthest(y: xr.DataArray, target: float, dim: str) -> xr.DataArray:
     """Along `dim` the value farthest from `target`, on either side; not finite where one of them is not."""
     apart = abs(y - target)
-    return y.isel({dim: apart.where(np.isfinite(apart), np.inf).argmax(dim)}, drop=True).drop_vars(dim, errors="ignore")
+    return y.isel({dim: apart.where(np.isfinite(apart), np.inf).argmax(dim)}).drop_vars(dim, errors="ignore")
 
 
 def at_best(measure: xr.DataArray, score: xr.DataArray, *dims: str) -> xr.DataArray:

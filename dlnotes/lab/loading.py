@@ -36,7 +36,7 @@ class Loader:
                 self.loaded[place] = loader(**chosen)
             except (LabError, ValueError, OSError) as error:
                 raise LabError(f"{program.label}: {error}") from error
-            except Exception:
+            except Exception:  # a slip in the loader's code, told with its line; the errors above say it all
                 with blame(source.file_of(loader), "data"):
                     raise
         return self.loaded[place]
