@@ -63,8 +63,8 @@ def census(
         again = jnp.any(near & inside[None] & (jnp.arange(starts)[:, None] > jnp.arange(starts)[None]), axis=1)
         return found, inside & ~again
 
-    def finish(keys):
-        found, kept = jax.lax.map(ball, keys)
+    def finish(key):
+        found, kept = jax.lax.map(ball, jax.random.split(key, balls))
         kinds = jax.nn.one_hot(found.index, largest + 1)
         weight = kept.astype(float)
         return {
@@ -75,7 +75,7 @@ def census(
             "not_converged": 1.0 - found.converged.mean(),
         }
 
-    return lab.Trial(lambda: jax.random.split(key, balls), finish=finish)
+    return lab.Trial(lambda: key, finish=finish)
 
 
 def correlation(a: Array, b: Array, weight: Array) -> Array:
@@ -93,9 +93,9 @@ def law(key: Array, *, draws: int) -> lab.Trial:
     Hessian were such a matrix whatever its height.
     """
 
-    def finish(keys):
+    def finish(key):
         rows = []
-        for k, n in zip(keys, LAW, strict=True):
+        for k, n in zip(jax.random.split(key, len(LAW)), LAW, strict=True):
             k_density, k_matrix = lab.streams(k, "density", "matrix")
             density = gaussian_field.critical_point_density(k_density, n, draws)
             noise = jax.random.normal(k_matrix, (draws * n * n,)).reshape(draws, n, n)
@@ -103,7 +103,7 @@ def law(key: Array, *, draws: int) -> lab.Trial:
             rows.append((density.sum(), density[0] / density.sum(), density[1:-1].sum() / density.sum(), positive))
         return dict(zip(("density", "minima", "saddles", "matrix"), jnp.array(rows).T, strict=True))
 
-    return lab.Trial(lambda: jax.random.split(key, len(LAW)), finish=finish)
+    return lab.Trial(lambda: key, finish=finish)
 
 
 def escape(key: Array, *, curvature: Array, rotated: Array, n: int, offset: float, noise: float, cap: int) -> lab.Trial:

@@ -1,4 +1,7 @@
-"""Every experiment at toy size: runs, judges, draws, repeats, goes on after a stop; some in another grouping."""
+"""Every experiment at toy size: runs, judges, draws, repeats, goes on after a stop; some in another grouping.
+
+Within one test a program is compiled once: runs that compile anew are compared in tests/lab and tests/torture.
+"""
 
 import os
 import signal
@@ -10,17 +13,18 @@ import pytest
 import xarray as xr
 
 from dlnotes import lab
-from dlnotes.lab import discover
+from dlnotes.lab import discover, job
 from dlnotes.lab.errors import Interrupted
+from dlnotes.lab.execute import Runner
 from dlnotes.lab.parameters import schema
 from dlnotes.lab.progress import Progress
 
 ENTRIES = {entry.name: entry for entry in discover.find_all()}
-ALONE = {  # what is batched by rules of its own: convolutions, loops with an end, line searches, solvers
-    "normalization/batchnorm_smoothing",
-    "optimization/newton_vs_first_order",
-    "optimization/paths",
-    "foundations/ridge_and_lasso",
+ALONE = {  # studies batched by rules of their own: convolutions, loops with an end, line searches, solvers
+    "normalization/batchnorm_smoothing": ("vgg",),
+    "optimization/newton_vs_first_order": ("quadratic", "rosenbrock"),
+    "optimization/paths": ("paths",),
+    "foundations/ridge_and_lasso": ("directions", "sparsity"),
 }
 
 
@@ -45,11 +49,30 @@ class StopEarly(Progress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_what_runs_alone_is_there():
-    assert set(ENTRIES) >= ALONE
+@pytest.fixture
+def compiled_once(monkeypatch):
+    """A run uses what another run of the same programs in the same test has traced and compiled."""
+    kept, compile_anew = {}, Runner.compile
+    shapes, trace_anew = {}, job.shape_of
+
+    def compile_once(self, function, group, mapped, *arguments, donate=()):
+        types = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arguments)]
+        key = self.program.label, function.__qualname__, group, mapped, donate, str(types)
+        if key not in kept:
+            kept[key] = compile_anew(self, function, group, mapped, *arguments, donate=donate)
+        return kept[key]
+
+    def trace_once(program, data):
+        if program.label not in shapes:
+            shapes[program.label] = trace_anew(program, data)
+        return shapes[program.label]
+
+    monkeypatch.setattr(Runner, "compile", compile_once)
+    monkeypatch.setattr(job, "shape_of", trace_once)
 
 
-@pytest.mark.timeout(900)  # one test, so that its runs share what they compile
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("compiled_once")
 @pytest.mark.parametrize("name", ENTRIES)
 def test_experiment(name, tmp_path, request):
     whole = runs_judges_and_draws(name, tmp_path / "whole")
@@ -63,10 +86,11 @@ def test_experiment(name, tmp_path, request):
         again = stopped_and_gone_on(experiment, tmp_path / "again")
         for study, dataset in found.items():
             xr.testing.assert_identical(again.results[study], dataset)
-        if name in ALONE or request.config.getoption("--alone"):  # of all it would take a third of the time
-            single = lab.run(experiment, preset="quick", runs=tmp_path / "single", group=1)
-            for study, dataset in found.items():
-                agree(dataset, single.results[study], study)
+        alone = found if request.config.getoption("--alone") else ALONE.get(name, ())  # all: a third of the time
+        if alone:
+            single = lab.run(only(experiment, alone), preset="quick", runs=tmp_path / "single", group=1)
+            for study in alone:
+                agree(found[study], single.results[study], study)
 
 
 def runs_judges_and_draws(name, folder):
