@@ -31,7 +31,7 @@ def cases(quick: bool) -> Iterator[Case]:
     trials, steps = (2, 2) if quick else (TRIALS, 16)
     on_gpu = jax.default_backend() == "gpu"
     for name, network in (QUICK if quick else LARGE).items():
-        for precision in ("float32", "tensorfloat32", "bfloat16") if on_gpu else ("float32",):
+        for precision in engine.precisions(network):
             sizes = {"trials": trials, "steps": steps, "flop": int(trials * steps * flops(network))}
             label = f"{name}, {precision}" if on_gpu else name
             yield Case(label, sizes, {

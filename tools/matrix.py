@@ -1,8 +1,8 @@
 """Run the tests with the oldest and the newest supported versions, and write what passed into tests/versions.md.
 
 python tools/matrix.py [ROW...] [-- PYTEST ARGUMENTS]: rows such as 3.12-oldest; all if none is named. Oldest are the
-lower bounds of pyproject.toml for JAX, Flax, Optax and Orbax, newest the versions of constraints.txt. Exits with 1
-where tests fail.
+lower bounds of pyproject.toml for JAX, Flax, Optax and Orbax, newest the versions of constraints.txt. With pytest's
+arguments, which may leave tests out, the table stays as it is. Exits with 1 where tests fail.
 """
 
 import json
@@ -52,19 +52,27 @@ def constraints(row: str) -> Path:
 
 def run(row: str, words: list[str]) -> bool:
     """Set a row's environment up, run the tests in it, keep what came of it; whether all passed."""
-    venv, python = FOLDER / row, row.partition("-")[0]
-    subprocess.run(["sh", "tools/setup.sh", str(venv), python, str(constraints(row))], cwd=ROOT, check=True)
+    venv, last = FOLDER / row, ""
+    setup = ["sh", "tools/setup.sh", str(venv), row.partition("-")[0], str(constraints(row))]
+    subprocess.run(setup, cwd=ROOT, check=True)
     command = [venv / "bin/python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", *words]
-    tests = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    print(tests.stdout[-4000:])
-    last = tests.stdout.strip().splitlines()[-1].strip("= ")
-    outcome, _, seconds = last.partition(" in ")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as tests:
+        for line in tests.stdout:
+            print(line, end="", flush=True)
+            last = line.strip("= \n") or last
+    if not words:
+        keep(row, venv, *last.split(" in ", 1))
+    return tests.returncode == 0
+
+
+def keep(row: str, venv: Path, outcome: str, seconds: str = "") -> None:
+    """Keep the versions of a row's environment and what came of its tests."""
     asked = f"import json, importlib.metadata as m; print(json.dumps({{p: m.version(p) for p in {MOVED!r}}}))"
     versions = json.loads(subprocess.check_output([venv / "bin/python", "-c", asked], text=True))
     seconds = seconds.partition("s")[0]
-    cells = [python, *versions.values(), outcome, f"{float(seconds):.0f}" if seconds else "", date.today().isoformat()]
+    python, taken = row.partition("-")[0], f"{float(seconds):.0f}" if seconds else ""
+    cells = [python, *versions.values(), outcome, taken, date.today().isoformat()]
     (FOLDER / f"{row}.json").write_text(json.dumps(cells))
-    return tests.returncode == 0
 
 
 def write_table() -> None:
@@ -90,8 +98,9 @@ def main(words: list[str]) -> int:
         print(f"matrix: no row is called {unknown[0]!r}; there are {', '.join(ROWS)}", file=sys.stderr)
         return 2
     passed = [run(row, rest) for row in wanted]
-    write_table()
-    print(TABLE.read_text())
+    if not rest:
+        write_table()
+        print(TABLE.read_text())
     return 0 if all(passed) else 1
 
 

@@ -1,4 +1,4 @@
-"""Write the README's table of verdicts from the newest results kept in benchmarks/results.
+"""Write the README's tables of verdicts and of speed from the newest results kept in benchmarks/results.
 
 python tools/readme.py            rewrite README.md
 python tools/readme.py --check    exit with 1 if README.md is not what it would write
@@ -11,13 +11,16 @@ import shutil
 import sys
 from pathlib import Path
 
+import speed
+
 from dlnotes.lab.discover import find_all
 from dlnotes.lab.verdicts import Verdict, adjust
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "benchmarks" / "results"
-BEGIN = "<!-- verdicts: written by `python tools/readme.py` from benchmarks/results -->\n"
-END = "<!-- end of verdicts -->\n"
+BEGIN = "<!-- {}: written by `python tools/readme.py` from benchmarks/results -->\n"
+END = "<!-- end of {} -->\n"
+DEVICE = "cpu-2"  # whose speed is shown
 FIGURES = {"optimization/paths": "Nine optimizers on four functions", "initialization/xavier_vs_he": "Every seed"}
 
 
@@ -128,10 +131,12 @@ def everything() -> str:
 
 
 def written(readme: str) -> str:
-    """The README with its table as it should be."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table()}{END}{after}"
+    """The README with its tables as they should be."""
+    for name, text in {"verdicts": table(), "speed": f"{speed.text(KEPT, DEVICE)}\n\n"}.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, rest = readme.split(begin)
+        readme = f"{before}{begin}\n{text}{end}{rest.split(end)[1]}"
+    return readme
 
 
 def main(arguments: list[str]) -> int:

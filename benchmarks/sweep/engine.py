@@ -24,6 +24,8 @@ from dlnotes.nn.convnet import PlainConvNet
 from dlnotes.nn.mlp import MLP
 
 UNROLLED = 10  # deeper networks take too long to compile layer by layer
+# What JAX calls them: its "bfloat16" is the platform's default, which on a GPU is tf32.
+PRECISIONS = {"float32": "float32", "tensorfloat32": "tensorfloat32", "bfloat16": "BF16_BF16_F32"}
 
 
 def classifying(network: Network, steps: int) -> Callable:
@@ -119,13 +121,21 @@ def running(
     return run
 
 
+def precisions(network: Network) -> tuple[str, ...]:
+    """Those in which a network is timed: on a GPU all, but a native convolution cannot be told to round to bfloat16."""
+    if jax.default_backend() != "gpu":
+        return ("float32",)
+    return tuple(PRECISIONS)[:2] if network.kind == "convolutional" else tuple(PRECISIONS)
+
+
 def precise(precision: str, prepare: Prepare) -> Run:
     """A contestant whose matrix products have this precision, also in what it compiles at its first call."""
-    with jax.default_matmul_precision(precision):
+    named = PRECISIONS[precision]
+    with jax.default_matmul_precision(named):
         run = prepare()
 
     def at_this_precision():
-        with jax.default_matmul_precision(precision):
+        with jax.default_matmul_precision(named):
             return run()
 
     return at_this_precision
