@@ -1,15 +1,16 @@
 """Seeds × rates of networks like those of the headline experiments: trial-steps a second, against PyTorch's ways.
 
-Ours is the engine's own program with its own choice of a group; beside it stand the modes it chooses among. The loop is
-one jitted step called from Python, trial by trial. PyTorch trains trial by trial (eager, and torch.compile), so in one
-process for each core, and all trials at once (torch.func, as it is, and compiled whole with its optimizer). All draw
-their own batches and start anew at each measurement: their losses agree in the mean, not in digits.
+Ours is the engine's own program with the group it chooses in a long run; beside it stand the modes it chooses among.
+The loop is one jitted step called from Python, trial by trial. PyTorch trains trial by trial (eager, and by
+torch.compile), so in one process for each core, and all trials at once (torch.func, as it is, and compiled whole with
+its optimizer). All draw their own batches and start anew at each measurement: their losses agree in the mean, not in
+digits.
 
 The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: a core multiplies
 batches of 32 × 32 matrices at 39 to 54 GFLOP/s by XLA, at 55 to 70 by PyTorch. Other forms of the weights' gradients
-(sums of outer products, transposed before or after), oneDNN, YNNPACK's fusions, fast math and wider vectors changed
-the speed of 256 networks of ten layers by less than it varies, about 4 %. Dense networks of up to ten layers are
-compiled layer by layer (`MLP.unrolled`), deeper ones scan over them, which keeps compilation short.
+(sums of outer products, transposed before or after), oneDNN, YNNPACK's fusions, fast math and wider vectors changed the
+speed of 256 networks of ten layers by less than it varies, about 4 %. Layers are compiled one by one, as is worth it in
+long sweeps (`MLP.unrolled`).
 """
 
 import contextlib

@@ -23,15 +23,15 @@ from dlnotes.lab.progress import Progress
 from dlnotes.nn.convnet import PlainConvNet
 from dlnotes.nn.mlp import MLP
 
-UNROLLED = 10  # deeper networks take too long to compile layer by layer
+LONG = 100_000  # steps of the sweep whose first ones are timed: it is worth choosing a group for
 # What JAX calls them: its "bfloat16" is the platform's default, which on a GPU is tf32.
 PRECISIONS = {"float32": "float32", "tensorfloat32": "tensorfloat32", "bfloat16": "BF16_BF16_F32"}
 
 
-def classifying(network: Network, steps: int) -> Callable:
+def classifying(network: Network) -> Callable:
     """A ReLU network of `initialization/xavier_vs_he`; ReLU is code here, where the experiment has it as data."""
     if network.kind == "dense":
-        net = MLP(network.depth, network.width, 10, unrolled=network.depth <= UNROLLED)
+        net = MLP(network.depth, network.width, 10, unrolled=True)
     else:
         net = PlainConvNet(network.depth, network.width, 10, stride=network.stride)
 
@@ -42,13 +42,13 @@ def classifying(network: Network, steps: int) -> Callable:
         k_init, k_batches = lab.streams(key, "init", "batches")
         train = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
         model, optimizer = (net.init, net.apply), optax.sgd(learning_rate, 0.9)
-        sizes = {"batch": network.batch, "steps": steps, "every": steps}
+        sizes = {"batch": network.batch, "steps": LONG, "every": LONG}
         return lab.supervised(k_init, k_batches, model, loss, optimizer, train, **sizes)
 
     return trial
 
 
-def autoencoding(network: Network, steps: int) -> Callable:
+def autoencoding(network: Network) -> Callable:
     """The autoencoder of `optimization/adam_bias_correction`; Adam is Optax's."""
     latents, pixels = network.latents, network.side**2
     net = vae.VAE(pixels, network.width, latents)
@@ -72,16 +72,16 @@ def autoencoding(network: Network, steps: int) -> Callable:
             updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
             return lab.Training(optax.apply_updates(state.params, updates), opt_state), {"loss": value}
 
-        return lab.Trial(init, step, steps=steps, every=steps)
+        return lab.Trial(init, step, steps=LONG, every=LONG)
 
     return trial
 
 
-def program(network: Network, trials: int, steps: int) -> tuple[Program, int]:
+def program(network: Network, trials: int) -> tuple[Program, int]:
     """The one program of a sweep, and its seeds in each condition."""
     rates = tuple(dict.fromkeys(learning_rates(network, trials)))
     trial = autoencoding if network.kind == "autoencoder" else classifying
-    (only,) = study_programs("sweep", lab.Study(trial(network, steps), {"learning_rate": rates}))
+    (only,) = study_programs("sweep", lab.Study(trial(network), {"learning_rate": rates}))
     return only, trials // len(rates)
 
 
@@ -95,13 +95,13 @@ class OneDevice(Runner):
 
 
 def sweep(network: Network, trials: int, steps: int, group: int | None = None, runner: type[Runner] = Runner) -> Run:
-    """All trials from their beginning for `steps` steps; `group` at a time on each device, or as many as it chooses."""
-    key = f"{network} {steps} {jax.config.jax_default_matmul_precision}"
-    return running(*program(network, trials, steps), data(network), group, runner, key)
+    """The first `steps` steps of a long sweep; `group` trials at a time on each device, or as many as it chooses."""
+    key = f"{network} {jax.config.jax_default_matmul_precision}"
+    return running(*program(network, trials), data(network), steps, group, runner, key)
 
 
 def running(
-    program: Program, seeds: int, data: images.Images, group: int | None, runner: type[Runner], key: str
+    program: Program, seeds: int, data: images.Images, steps: int, group: int | None, runner: type[Runner], key: str
 ) -> Run:
     """A compiled program that starts anew at each call; its chosen group is remembered by the `key`."""
     setting = Setting(range(seeds), 0, group, None, None, Progress(), f"benchmark {key}")
@@ -112,7 +112,7 @@ def running(
         _, advance = grouping.choose(lifted, start)
     else:
         advance = lifted.compile_advance(min(group, lifted.local), start)
-    steps, copy = lifted.shape.steps, jax.jit(partial(jax.tree.map, jnp.copy))
+    copy = jax.jit(partial(jax.tree.map, jnp.copy))
 
     def run():
         _, record = advance(copy(start), lifted.inputs, lifted.data, bounds(0, 0, steps, steps))
@@ -143,7 +143,7 @@ def precise(precision: str, prepare: Prepare) -> Run:
 
 def python_loop(network: Network, trials: int, steps: int) -> Run:
     """What one writes first: trial by trial, a jitted step called from Python."""
-    only, seeds = program(network, trials, steps)
+    only, seeds = program(network, trials)
     inputs = all_inputs(only, range(seeds), 0, trials)
     arrays = jax.device_put(data(network))
     each = [jax.tree.map(lambda x, i=i: x[i], inputs) for i in range(trials)]
@@ -165,7 +165,7 @@ def python_loop(network: Network, trials: int, steps: int) -> Run:
 
 def step_flops(network: Network) -> float:
     """Floating-point operations of one step of one trial, as XLA counts them."""
-    only, seeds = program(network, 1, 2)
+    only, seeds = program(network, 1)
     one = jax.tree.map(lambda x: x[0], all_inputs(only, range(seeds), 0, 1))
     arrays = jax.device_put(data(network))
 
