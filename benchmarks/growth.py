@@ -3,6 +3,10 @@
 An MLP learns the digits, batches of 32. Where three sizes or more were timed, the largest has the exponents p of
 seconds ∝ sizeᵖ and of memory, by least squares on logarithms, each with its standard error. On CPU a device is a core,
 and eight trials run at once on each, as in a run; elsewhere all do.
+
+That memory grows with the steps is XLA's doing (JAX 0.12): where several CPU devices run at once, its YNNPACK fusions
+keep about 20 KiB a step until the call ends; not on one device, nor without them
+(`XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type=`). The engine's calls end after about a second.
 """
 
 import math

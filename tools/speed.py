@@ -48,8 +48,13 @@ def row(problem: Problem) -> str:
     """One network: our steps a second, and how many times as long each peer takes."""
     by_name = {record["contestant"]: record for record in problem.records}
     ours = by_name[OURS]["outcome"]["trial-steps/s"]
-    ratios = [f"{problem.ratio(by_name[peer]):.2g}" if peer in by_name else "" for peer in PEERS]
+    ratios = [times(problem.ratio(by_name[peer])) if peer in by_name else "" for peer in PEERS]
     return f"| {problem.case} | {float(f'{ours:.3g}'):,.0f} | {' | '.join(ratios)} |"
+
+
+def times(ratio: float) -> str:
+    """Two digits or three."""
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def best(problem: Problem) -> tuple[float, str]:
@@ -70,7 +75,7 @@ def compared(sweeps: list[Problem]) -> str:
     sizes = sorted({problem.sizes["trials"] for problem in sweeps})
     several = f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}"
     told = f"ahead is a peer for {'; '.join(ahead)}" if ahead else "no peer is ahead"
-    takes = f"the best of PyTorch's ways takes {low:.2g} to {high:.2g} times as long"
+    takes = f"the best of PyTorch's ways takes {low:.2f} to {high:.1f} times as long"
     return f"In {len(sweeps)} sweeps, of {several} networks, {takes}; {told}."
 
 

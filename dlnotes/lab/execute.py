@@ -25,7 +25,9 @@ from dlnotes.lab.plan import Program
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.results import trials_dataset
 
-CALL_SECONDS = 1.0  # a call to the device ends after about this long, so that progress shows and Ctrl-C is heard
+# A call to the device ends after about this long, so that progress shows, Ctrl-C is heard, and the memory that XLA's
+# CPU fusions keep from every step until a call ends stays small.
+CALL_SECONDS = 1.0
 
 
 @dataclass
