@@ -45,7 +45,7 @@ def cases(quick: bool) -> Iterator[Case]:
                 steps = max(LEAST[kind], work // trials)
                 for precision in engine.precisions(network):
                     label = f"{name}, {precision}" if on_gpu else name
-                    alone = quick or precision == "bfloat16"  # PyTorch rounds only what it stores
+                    alone = quick or precision == "bfloat16"  # PyTorch would store in it too
                     measured = {"trials": trials, "steps": steps}
                     yield Case(label, measured, contestants(network, trials, steps, alone, precision))
 

@@ -49,6 +49,10 @@ class StopEarly(Progress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_what_runs_alone_is_there():
+    assert set(ENTRIES) >= set(ALONE)
+
+
 @pytest.fixture
 def compiled_once(monkeypatch):
     """A run uses what another run of the same programs in the same test has traced and compiled."""
