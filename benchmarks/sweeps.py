@@ -6,11 +6,10 @@ torch.compile), so in one process for each core, and all trials at once (torch.f
 its optimizer). All draw their own batches and start anew at each measurement: their losses agree in the mean, not in
 digits.
 
-The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: a core multiplies
-batches of 32 × 32 matrices at 39 to 54 GFLOP/s by XLA, at 55 to 70 by PyTorch. Other forms of the weights' gradients
-(sums of outer products, transposed before or after), oneDNN, YNNPACK's fusions, fast math and wider vectors changed the
-speed of 256 networks of ten layers by less than it varies, about 4 %. Layers are compiled one by one, as is worth it in
-long sweeps (`MLP.unrolled`).
+The compiled ensemble is the strongest peer, and on small dense networks may come near or ahead: XLA's batched products
+of 32 × 32 matrices are slower than PyTorch's. Tried without gain for 256 networks of ten layers: other forms of the
+weights' gradients (sums of outer products, transposed before or after), oneDNN, YNNPACK's fusions, fast math, wider
+vectors. Layers are compiled one by one, as is worth it in long sweeps (`MLP.unrolled`).
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Run the tests with the oldest and the newest supported versions, and write what passed into tests/versions.md.
+"""Run the tests with the oldest and the newest supported versions, and write what came of it into tests/versions.md.
 
 python tools/matrix.py [ROW...] [-- PYTEST ARGUMENTS]: rows such as 3.12-oldest; all if none is named. Oldest are the
 lower bounds of pyproject.toml for JAX, Flax, Optax and Orbax, newest the versions of constraints.txt. With pytest's
@@ -18,7 +18,7 @@ FOLDER = ROOT / ".matrix"
 TABLE = ROOT / "tests" / "versions.md"
 ROWS = ("3.11-newest", "3.12-oldest", "3.12-newest", "3.13-newest")  # on 3.11 the one JAX that is supported is both
 MOVED = ("jax", "flax", "optax", "orbax-checkpoint")
-HEADING = """# Versions the tests pass with
+HEADING = """# Versions the tests ran with
 
 Written by `make test-matrix`; a row is of its last run.
 

@@ -14,7 +14,6 @@ from jax.sharding import AxisType
 from benchmarks.measure import Prepare, Run
 from benchmarks.sweep.networks import Network, data, learning_rates
 from dlnotes import lab
-from dlnotes.data import images
 from dlnotes.generative import vae
 from dlnotes.lab import grouping, lift
 from dlnotes.lab.execute import Runner, Setting, all_inputs, bounds, shape_of
@@ -95,18 +94,15 @@ class OneDevice(Runner):
 
 
 def sweep(network: Network, trials: int, steps: int, group: int | None = None, runner: type[Runner] = Runner) -> Run:
-    """The first `steps` steps of a long sweep; `group` trials at a time on each device, or as many as it chooses."""
-    key = f"{network} {jax.config.jax_default_matmul_precision}"
-    return running(*program(network, trials), data(network), steps, group, runner, key)
+    """The first `steps` steps of a long sweep, anew at each call; `group` trials at once on each device, or its choice.
 
-
-def running(
-    program: Program, seeds: int, data: images.Images, steps: int, group: int | None, runner: type[Runner], key: str
-) -> Run:
-    """A compiled program that starts anew at each call; its chosen group is remembered by the `key`."""
-    setting = Setting(range(seeds), 0, group, None, None, Progress(), f"benchmark {key}")
-    lifted = runner(program, shape_of(program, data), data, setting)
-    begin = lifted.compile(lift.begin(program, lifted.shape), lifted.local, 1, lifted.inputs, lifted.data)
+    What it chooses is remembered by the network.
+    """
+    (only, seeds), arrays = program(network, trials), data(network)
+    key = f"benchmark {network} {jax.config.jax_default_matmul_precision}"
+    setting = Setting(range(seeds), 0, group, None, None, Progress(), key)
+    lifted = runner(only, shape_of(only, arrays), arrays, setting)
+    begin = lifted.compile(lift.begin(only, lifted.shape), lifted.local, 1, lifted.inputs, lifted.data)
     start = jax.block_until_ready(begin(lifted.inputs, lifted.data))
     if group is None:
         _, advance = grouping.choose(lifted, start)

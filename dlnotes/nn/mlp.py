@@ -29,7 +29,7 @@ class MLP(nn.Module):
     """h_l = φ(W_l h_{l−1} + b_l) for l = 1 … L − 1, h₀ = x; y = W_L h_{L−1} + b_L; L = `depth` ≥ 2 weight layers.
 
     Inputs are flattened after their first axis. Biases begin at 0. `unrolled` compiles each hidden layer by itself: the
-    same numbers, longer to compile (30 layers: twice as long), and 1.1 to 1.5 times faster on CPU; for long sweeps.
+    same numbers, longer to compile, and on CPU up to 1.5 times faster where layers are small; for long sweeps.
     Source: ee147 Neural Networks.
     """
 
