@@ -1,4 +1,4 @@
-"""A run's identity, its folder, and the steps to finish it: execute, judge, draw, store."""
+"""A run's identity, its folder, and the steps to finish it."""
 
 import contextlib
 import hashlib
@@ -15,26 +15,22 @@ import filelock
 import jax
 
 from dlnotes.lab import cost, devices, manifest, processes, source, store
-from dlnotes.lab.blame import blame
 from dlnotes.lab.checkpoint import Checkpoints
 from dlnotes.lab.errors import LabError, RunFailed
 from dlnotes.lab.execute import Account, Runner, Setting, shape_of
 from dlnotes.lab.experiment import Cost, Experiment
-from dlnotes.lab.files import atomic_write, sweep_temporaries, writable_folder
+from dlnotes.lab.files import sweep_temporaries, writable_folder
 from dlnotes.lab.interrupt import Interruption
 from dlnotes.lab.lift import Shape
 from dlnotes.lab.loading import Loader
+from dlnotes.lab.outcome import FIGURE, FILES, MANIFEST, VERDICT, Outcome
 from dlnotes.lab.parts import Part, Parts
 from dlnotes.lab.plan import Program, study_programs
-from dlnotes.lab.predictions import judge
 from dlnotes.lab.progress import Progress
 from dlnotes.lab.results import Results, combine
-from dlnotes.lab.sealed import digests, seal, unseal
+from dlnotes.lab.sealed import digests, unseal
 from dlnotes.lab.shares import joined, seed_shares
 from dlnotes.lab.verdicts import Verdict
-
-MANIFEST, VERDICT, FIGURE = "manifest.json", "verdict.json", "figure.svg"
-FILES = (store.RESULTS, VERDICT, FIGURE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,7 @@ class Job:
         identity = [self.digest, self.settings, seeds, root, experiment.x64, devices.kind(), jax.__version__]
         self.id = f"{preset}-{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"
         self.folder = writable_folder(runs / (experiment.name or "unnamed") / self.id)
+        self.outcome = Outcome(experiment, self.folder, progress)
 
     @contextlib.contextmanager
     def lock(self):
@@ -116,12 +113,12 @@ class Job:
             self.clear()
             return None
         self.tidy()
-        verdicts = self.judge(results)
+        verdicts = self.outcome.judge(results)
         with processes.together():
             if processes.first() and digests(self.folder, FILES) != about["files"]:
                 self.progress.note(f"{VERDICT} or {FIGURE} in {self.folder} is lost or damaged: written again")
-                self.show(verdicts, results)
-                self.sign(about)
+                self.outcome.show(verdicts, results)
+                self.outcome.sign(about)
         return Run(results, verdicts, about, self.folder, reused=True)
 
     def execute(self, group: int | None) -> Run:
@@ -134,33 +131,13 @@ class Job:
             studies = {name: self.study(name, group, interruption, accounts) for name in self.experiment.studies}
         results = Results(studies)
         with processes.together():
-            verdicts = self.conclude(results)
+            verdicts = self.outcome.conclude(results)
         about = self.manifest(accounts, started, time.perf_counter() - began)
         with processes.together():
             if processes.first():
-                self.sign(about)
+                self.outcome.sign(about)
         self.tidy()
         return Run(results, verdicts, about, self.folder, reused=False)
-
-    def conclude(self, results: Results) -> tuple[Verdict, ...]:
-        """Store the results, judge, store verdicts and figure."""
-        if processes.first():
-            store.save_results(self.folder, results)
-        verdicts = self.judge(results)
-        if processes.first():
-            self.show(verdicts, results)
-        return verdicts
-
-    def show(self, verdicts: tuple[Verdict, ...], results: Results) -> None:
-        """Write verdicts and figure."""
-        (self.folder / FIGURE).unlink(missing_ok=True)
-        atomic_write(self.folder / VERDICT, verdict_file(self.experiment.name, verdicts))
-        self.draw(results)
-
-    def sign(self, about: dict[str, Any]) -> None:
-        """Write the manifest with the digests of all other files: the run is finished."""
-        about["files"] = digests(self.folder, FILES)
-        atomic_write(self.folder / MANIFEST, seal(about))
 
     def study(self, name: str, group: int | None, interruption: Interruption, accounts: list):
         """The combined Dataset of one study."""
@@ -239,25 +216,6 @@ class Job:
         share = len(programs)
         return [Part(dataset, Account(compiling / share, running / share)) for dataset in datasets]
 
-    def judge(self, results: Results) -> tuple[Verdict, ...]:
-        """The verdicts; an effect that breaks is the experiment's error, told with its line. The results are kept."""
-        with blame(self.experiment.path or Path(self.experiment.name), "judging", raises=RunFailed):
-            return judge(self.experiment.predictions, results, lenient=True)
-
-    def draw(self, results: Results) -> None:
-        """Draw and store the figure; what cannot be drawn from these conditions is said, not fatal."""
-        if self.experiment.draw is None:
-            return
-        from dlnotes.lab import figures
-
-        try:
-            with blame(self.experiment.path or Path(self.experiment.name), "draw"):
-                svg = figures.to_svg(self.experiment.draw(results))
-        except (LabError, MemoryError) as error:
-            self.progress.note(f"no figure: {error}")
-            return
-        atomic_write(self.folder / FIGURE, svg)
-
     def manifest(self, accounts: list[tuple[Program, Account]], started: str, total: float) -> dict[str, Any]:
         """Everything about the run but its numbers."""
         bad = [entry for program, account in accounts for entry in manifest.not_finite(program, account, self.seeds)]
@@ -290,8 +248,3 @@ def device_errors(label: str):
         raise RunFailed(
             f"{label}: {reason}; where memory ran out, a smaller --group or fewer seeds need less"
         ) from error
-
-
-def verdict_file(name: str, verdicts: tuple[Verdict, ...]) -> str:
-    """The text of verdict.json."""
-    return json.dumps({"experiment": name, "predictions": [verdict.to_dict() for verdict in verdicts]}, indent=1)
