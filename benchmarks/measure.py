@@ -1,4 +1,4 @@
-"""How contestants are timed: in one process, on the same data, in turns, after a warm-up, until they are ready."""
+"""How contestants are timed: in one process, on the same data, in turns of changing order, warm, until ready."""
 
 import gc
 import math
@@ -81,11 +81,12 @@ def named(contestant: str, peer: str) -> bool:
 
 
 def measure(
-    case: Case, against: frozenset[str] | None = None, repeats: int = 5, shortest: float = 0.002
+    case: Case, against: frozenset[str] | None = None, repeats: int = 5, shortest: float = 0.05
 ) -> tuple[list[Timing], list[Missing]]:
     """Time all contestants of a case, or those that are `chosen`.
 
-    A call below `shortest` seconds is repeated within one measurement, as the clock and Python's call are not free.
+    A call below `shortest` seconds is repeated within one measurement: the clock is not free, nor a library's first
+    call after another's.
     """
     ready: dict[str, Ready] = {}
     missing = []
@@ -97,9 +98,10 @@ def measure(
                 missing.append(Missing(case.name, name, (str(error) or type(error).__name__).splitlines()[0]))
     names, seconds = list(ready), {name: [] for name in ready}
     gc.collect()
-    for turn in range(repeats):
-        first = turn % max(len(names), 1)
-        for name in names[first:] + names[:first]:
+    order = np.random.default_rng(0)
+    for _ in range(repeats):
+        # who comes after a library whose threads still spin must not be always the same
+        for name in order.permutation(names):
             seconds[name].append(_seconds(ready[name].run, ready[name].calls))
     return [
         Timing(case.name, case.sizes, name, *_quartiles(seconds[name]), r.compiling, r.memory, repeats, r.outcome)

@@ -77,30 +77,20 @@ class Runner:
 
         return jax.tree.map(put, tree)
 
-    def compile(
-        self, function: Callable, group: int, mapped: int, *arguments: Any, donate: tuple[int, ...] = ()
-    ) -> Any:
+    def compile(self, function: Callable, group: int, mapped: int, *arguments: Any, in_place: bool = False) -> Any:
         """The compiled lifted function, its seconds added to the account."""
         began = time.perf_counter()
-        lifted = lift.lift(function, self.mesh, group, mapped)
+        lifted = lift.lift(function, self.mesh, group, mapped, in_place)
         with blame(source.file_of(self.program.study.function)):
-            compiled = jax.jit(lifted, donate_argnums=donate).lower(*arguments).compile()
+            compiled = jax.jit(lifted, donate_argnums=(0,) if in_place else ()).lower(*arguments).compile()
         self.account.compile_seconds += time.perf_counter() - began
         return compiled
 
     def compile_advance(self, group: int, carry: Any) -> Any:
         """The compiled segment program."""
         self.account.group = group
-        return self.compile(
-            lift.advance(self.program, self.shape),
-            group,
-            2,
-            carry,
-            self.inputs,
-            self.data,
-            bounds(0, 0, 1, 1),
-            donate=(0,),
-        )
+        arguments = carry, self.inputs, self.data, bounds(0, 0, 1, 1)
+        return self.compile(lift.advance(self.program, self.shape), group, 2, *arguments, in_place=True)
 
     def run(self) -> tuple[xr.Dataset, Account]:
         """The program's results and cost; where memory runs out, with half as many trials at once."""

@@ -38,13 +38,14 @@ def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
     group, program = fitting(runner, carry, min(runner.most, CPU_GROUP) if on_cpu else runner.most)
     seconds = per_step(runner, program, carry) * runner.shape.steps if on_cpu else 0.0
     for other, worth in OTHERS.items():
-        if seconds > worth:
-            candidate = runner.compile_advance(min(other, runner.most), carry)
+        other = min(other, runner.most)
+        if seconds > worth and other != group:
+            candidate = runner.compile_advance(other, carry)
             # in turns: what else the machine does for a moment must not decide
             turns = [[per_step(runner, each, carry) for each in (candidate, program)] for _ in range(TURNS)]
             new, old = (min(times) * runner.shape.steps for times in zip(*turns, strict=True))
-            if new < 0.9 * old:
-                group, program, seconds = min(other, runner.most), candidate, new
+            if new < 0.95 * old:
+                group, program, seconds = other, candidate, new
     remember(runner, group)
     return group, program
 
@@ -64,17 +65,26 @@ def fitting(runner: "Runner", carry: Any, group: int) -> tuple[int, Any]:
 
 
 def per_step(runner: "Runner", program: Any, carry: Any) -> float:
-    """Seconds for a step, of as many first steps as take a fifth of a second; the carry is left as it was."""
-    steps, most = 1, min(runner.shape.every, runner.shape.steps)
-    while True:
+    """Seconds for a step, of as many first steps as take a fifth of a second more than the first alone.
+
+    What a call takes besides is left out: in long runs a call takes many steps. The carry is left as it was.
+    """
+    most = min(runner.shape.every, runner.shape.steps)
+
+    def call(steps: int) -> float:
         scratch = jax.block_until_ready(jax.tree.map(jnp.copy, carry))
-        began = time.perf_counter()
         window = np.array([0, 0, steps, most + 1], jax.dtypes.canonicalize_dtype(int))
+        began = time.perf_counter()
         jax.block_until_ready(program(scratch, runner.inputs, runner.data, window))
-        seconds = processes.everyone(time.perf_counter() - began)[0]
-        if seconds > 0.2 or steps >= most:
-            return seconds / steps
-        steps = min(most, steps * 4)
+        return processes.everyone(time.perf_counter() - began)[0]
+
+    alone = min(call(1), call(1))
+    if most == 1:
+        return alone
+    steps = 1
+    while (seconds := call(1 + steps) - alone) < 0.2 and 1 + steps < most:
+        steps = min(most - 1, steps * 4)
+    return max(seconds, 0.0) / steps
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -184,22 +184,35 @@ def end(program: Program) -> Callable:
     return finish
 
 
-def in_groups(function: Callable, trials: Any, size: int, group: int) -> Any:
-    """`function` over `size` trials, `group` at a time: `lax.map(batch_size=)`, which cannot divide empty leaves."""
+def in_groups(function: Callable, carry: Any, trials: Any, size: int, group: int) -> tuple[Any, Any]:
+    """`function` over `size` trials, `group` at a time: (carry, trials) → (carry, results), the carry in its own place.
+
+    `lax.map` would give the carry in a second place: twice the memory, and at each call a copy of it all.
+    """
+
+    def some(carry: Any, start: Array | int, here: Any) -> tuple[Any, Any]:
+        count = jax.tree.leaves(here)[0].shape[0]
+        before = jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start, count), carry)
+        # without the barrier XLA may read from the old carry once more, and keeps a copy of it
+        after, results = jax.vmap(function)(*jax.lax.optimization_barrier((before, here)))
+        return jax.tree.map(lambda x, y: jax.lax.dynamic_update_slice_in_dim(x, y, start, 0), carry, after), results
+
     whole = size - size % group
     groups = jax.tree.map(lambda x: x[:whole].reshape(whole // group, group, *x.shape[1:]), trials)
-    done = jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), jax.lax.map(jax.vmap(function), groups))
+    starts = jnp.arange(0, whole, group)
+    carry, results = jax.lax.scan(lambda carry, each: some(carry, *each), carry, (starts, groups))
+    results = jax.tree.map(lambda y: y.reshape(whole, *y.shape[2:]), results)
     if whole == size:
-        return done
-    rest = jax.vmap(function)(jax.tree.map(lambda x: x[whole:], trials))
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), done, rest)
+        return carry, results
+    carry, last = some(carry, whole, jax.tree.map(lambda x: x[whole:], trials))
+    return carry, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), results, last)
 
 
-def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
+def lift(function: Callable, mesh: Mesh, group: int, mapped: int, in_place: bool = False) -> Callable:
     """`function` over trials: its first `mapped` arguments have a leading trial axis, the rest are shared.
 
     That axis is sharded over the mesh. On each device the trials run `group` at a time: all at once (vmap), or one
-    group after the other (lax.map).
+    group after the other. Where `in_place`, the first of two results takes the place of the first argument.
     """
 
     def on_device(*arguments):
@@ -207,7 +220,9 @@ def lift(function: Callable, mesh: Mesh, group: int, mapped: int) -> Callable:
         size = jax.tree.leaves(trials)[0].shape[0]
         if group >= size:
             return jax.vmap(lambda *trial: function(*trial, *shared))(*trials)
-        return in_groups(lambda trial: function(*trial, *shared), trials, size, group)
+        if in_place:
+            return in_groups(lambda first, rest: function(first, *rest, *shared), trials[0], trials[1:], size, group)
+        return in_groups(lambda _, trial: ((), function(*trial, *shared)), (), trials, size, group)[1]
 
     def over_trials(*arguments):
         specs = tuple(SHARDED if i < mapped else WHOLE for i in range(len(arguments)))

@@ -59,11 +59,11 @@ def compiled_once(monkeypatch):
     kept, compile_anew = {}, Runner.compile
     shapes, trace_anew = {}, job.shape_of
 
-    def compile_once(self, function, group, mapped, *arguments, donate=()):
+    def compile_once(self, function, group, mapped, *arguments, in_place=False):
         types = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arguments)]
-        key = self.program.label, function.__qualname__, group, mapped, donate, str(types)
+        key = self.program.label, function.__qualname__, group, mapped, in_place, str(types)
         if key not in kept:
-            kept[key] = compile_anew(self, function, group, mapped, *arguments, donate=donate)
+            kept[key] = compile_anew(self, function, group, mapped, *arguments, in_place=in_place)
         return kept[key]
 
     def trace_once(program, data):

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from dlnotes import lab
-from dlnotes.lab import execute, grouping, shares, source
+from dlnotes.lab import execute, grouping, lift, shares, source
 from dlnotes.lab.discover import load
 from dlnotes.lab.errors import LabError, RunFailed
 from dlnotes.lab.progress import Progress
@@ -351,6 +351,41 @@ def test_shares_that_are_finished_are_not_run_again(bowl, tmp_path, monkeypatch)
     run = lab.run(only(bowl, "draws"), seeds=4, runs=tmp_path, progress=recorder)
     assert recorder.runs == 2
     assert len(np.unique(run.draws["mean"].sel(scale=1.0))) == 4
+
+
+@pytest.mark.parametrize("group", [4, 5])
+def test_groups_write_a_trials_state_where_it_was(group):
+    """A sweep may take most of the memory there is: no second copy of its states, not even for a moment."""
+    mesh = jax.make_mesh((1,), ("trial",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
+    carry, start = jnp.ones((64, 10_000)), jnp.arange(64.0)
+    expected = jax.vmap(lambda state, start: jnp.sin(jnp.sin(state + start) + start))(carry, start)
+
+    def steps(state, start):
+        return jax.lax.fori_loop(0, 2, lambda _, x: jnp.sin(x + start), state), state[0]
+
+    lifted = jax.jit(lift.lift(steps, mesh, group, 2, in_place=True), donate_argnums=0)
+    memory = lifted.lower(carry, start).compile().memory_analysis()
+    assert memory.alias_size_in_bytes >= carry.nbytes
+    assert memory.temp_size_in_bytes < carry.nbytes / 2
+    after, first = lifted(carry, start)
+    np.testing.assert_allclose(after, expected, rtol=1e-6)
+    np.testing.assert_array_equal(first, 1.0)
+
+
+@pytest.mark.parametrize("most", [1, 3, 1000])
+def test_a_step_is_timed_without_what_a_call_takes_besides(monkeypatch, most):
+    clock = [0.0]
+    monkeypatch.setattr(grouping.time, "perf_counter", lambda: clock[0])
+
+    class OfMost:
+        inputs, data, shape = None, None, lift.Shape(most, most, {}, {}, {}, 0)
+
+    def program(carry, inputs, data, window):
+        assert list(window[[0, 1, 3]]) == [0, 0, most + 1]
+        assert window[2] <= most
+        clock[0] += 0.3 * (most > 1) + 0.01 * window[2]
+
+    assert grouping.per_step(OfMost, program, jnp.zeros(3)) == pytest.approx(0.01)
 
 
 def test_measuring_decides_the_group_and_is_remembered(bowl, tmp_path, monkeypatch):
