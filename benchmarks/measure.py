@@ -1,4 +1,4 @@
-"""How contestants are timed: in one process, on the same data, in turns of changing order, warm, until ready."""
+"""How contestants are timed: in one process, on the same data, in turns, warm, until ready."""
 
 import gc
 import math
@@ -85,8 +85,8 @@ def measure(
 ) -> tuple[list[Timing], list[Missing]]:
     """Time all contestants of a case, or those that are `chosen`.
 
-    A call below `shortest` seconds is repeated within one measurement: the clock is not free, nor a library's first
-    call after another's.
+    A call below `shortest` seconds is repeated within one measurement: the clock is not free. Before each measurement
+    the contestant does the same once untimed: a library's first call after another's is slower.
     """
     ready: dict[str, Ready] = {}
     missing = []
@@ -100,8 +100,10 @@ def measure(
     gc.collect()
     order = np.random.default_rng(0)
     for _ in range(repeats):
-        # who comes after a library whose threads still spin must not be always the same
+        # who comes after a library whose threads still spin must not be always the same, nor timed at once: the
+        # engine's calls of 30 ms took 40 there
         for name in order.permutation(names):
+            _seconds(ready[name].run, ready[name].calls)
             seconds[name].append(_seconds(ready[name].run, ready[name].calls))
     return [
         Timing(case.name, case.sizes, name, *_quartiles(seconds[name]), r.compiling, r.memory, repeats, r.outcome)

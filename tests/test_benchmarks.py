@@ -79,11 +79,13 @@ def test_a_table_and_records(bench, tmp_path, capsys):
     assert len(first["date"]) == 10
 
 
-def test_contestants_take_turns(bench):
+def test_contestants_take_turns_each_after_an_untimed_call(bench):
     tiny = sys.modules["benchmarks.tiny"]
     bench.measure(tiny.cases(True)[0], shortest=0.0, repeats=6)
-    warm, turns = tiny.turns[:4], list(zip(tiny.turns[4::2], tiny.turns[5::2], strict=True))
+    warm, untimed, timed = tiny.turns[:4], tiny.turns[4::2], tiny.turns[5::2]
     assert warm == ["dlnotes"] * 2 + ["slow"] * 2
+    assert untimed == timed
+    turns = list(zip(timed[::2], timed[1::2], strict=True))
     assert len(turns) == 6
     assert set(turns) == {("dlnotes", "slow"), ("slow", "dlnotes")}
 

@@ -67,9 +67,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def trial_mesh() -> Mesh:
-    """All devices of all processes in one row: trials are spread over its axis `trial`."""
-    devices = jax.devices()
+def trial_mesh(trials: int | None = None) -> Mesh:
+    """All devices of all processes in one row: trials are spread over its axis `trial`.
+
+    One process takes no more devices than it has trials: others would only repeat a trial, and on a CPU take the cores
+    that one device's matrix products are spread over. Of several processes each must have devices in the row.
+    """
+    devices = jax.devices() if jax.process_count() > 1 else jax.devices()[:trials]
     return jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,), devices=devices)
 
 

@@ -59,8 +59,9 @@ class Runner:
     """One program over all its trials, from the start or from its newest checkpoint."""
 
     def __init__(self, program: Program, shape: lift.Shape, data: Any, setting: Setting):
-        self.program, self.shape, self.setting, self.mesh = program, shape, setting, trial_mesh()
+        self.program, self.shape, self.setting = program, shape, setting
         self.trials = program.conditions * len(setting.seeds)
+        self.mesh = trial_mesh(self.trials)
         self.padded = -(-self.trials // self.mesh.size) * self.mesh.size
         self.most = self.local
         self.inputs = self.place(all_inputs(program, setting.seeds, setting.root, self.padded), lift.SHARDED)

@@ -104,9 +104,17 @@ def test_groups_agree_with_the_whole(bowl, whole, tmp_path, group):
 def test_one_device_agrees_with_two(bowl, whole, tmp_path, monkeypatch):
     assert jax.local_device_count() == 2
     one = jax.make_mesh((1,), ("trial",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
-    monkeypatch.setattr(execute, "trial_mesh", lambda: one)
+    monkeypatch.setattr(execute, "trial_mesh", lambda trials: one)
     alone = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path)
     xr.testing.assert_allclose(alone.descent, whole.descent, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("seeds", "devices"), [(1, 1), (2, 2), (3, 2)])
+def test_no_more_devices_work_than_there_are_trials(bowl, tmp_path, monkeypatch, seeds, devices):
+    used, lifted = set(), lift.lift
+    monkeypatch.setattr(lift, "lift", lambda f, mesh, *rest: used.add(mesh.size) or lifted(f, mesh, *rest))
+    lab.run(only(bowl, "draws"), seeds=seeds, scale=(1.0,), runs=tmp_path)
+    assert used == {devices}
 
 
 @pytest.mark.parametrize("steps", [1, 7, 1000])

@@ -85,7 +85,7 @@ def reference(tmp_path_factory):
 def start(runs, words=(), local=1, **announced):
     """One process of the walk, with a checkpoint at almost every call."""
     command = [sys.executable, "-m", "dlnotes", "run", str(WALK), "--runs", str(runs), "--json"]
-    command += ["--set", "size=24", "--seeds", "3"]
+    command += ["--set", "size=24", "--seeds", "5"]
     own = {
         "JAX_NUM_CPU_DEVICES": str(local),
         "DLNOTES_CHECKPOINT_SECONDS": "0.05",
