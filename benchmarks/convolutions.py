@@ -90,7 +90,7 @@ def drawn(key: Array, shape: tuple[int, ...]) -> Array:
 
 def training(change: Callable, form: Callable, group: int, window: int, batch: int, seeds: int):
     """`STEPS` steps of every seed, spread over the devices as a sweep is."""
-    mesh = trial_mesh()
+    mesh = trial_mesh(seeds)
     seeds = -(-seeds // mesh.size) * mesh.size
     k_inputs, k_kernels = jax.random.split(jax.random.key(0))
     inputs = drawn(k_inputs, (seeds, batch, SIDE, SIDE, CHANNELS))

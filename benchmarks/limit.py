@@ -62,7 +62,7 @@ def flops(network: Network) -> float:
 
 def products(network: Network, trials: int, steps: int):
     """The three products of each layer, `CPU_GROUP` trials at a time, spread over the devices as a sweep is."""
-    mesh = trial_mesh()
+    mesh = trial_mesh(trials)
     trials = -(-trials // mesh.size) * mesh.size
     key = jax.random.key(0)
 

@@ -77,13 +77,13 @@ def trial_mesh(trials: int | None = None) -> Mesh:
     return jax.make_mesh((len(devices),), ("trial",), axis_types=(AxisType.Auto,), devices=devices)
 
 
-def memory_budget() -> int:
-    """Bytes that one program may take on each device: most of what is free there."""
-    device = jax.local_devices()[0]
+def memory_budget(mesh: Mesh) -> int:
+    """Bytes that one program may take on each device of a mesh: most of what is free; CPU devices share it."""
+    device = mesh.local_devices[0]
     statistics = device.memory_stats() if device.platform != "cpu" else None
     if statistics:
         return int(0.9 * (statistics["bytes_limit"] - statistics["bytes_in_use"]))
-    return int(0.6 * psutil.virtual_memory().available) // jax.local_device_count()
+    return int(0.6 * psutil.virtual_memory().available) // len(mesh.local_devices)
 
 
 def bytes_used(compiled: jax.stages.Compiled) -> int:

@@ -20,9 +20,10 @@ from dlnotes.lab.files import atomic_write, sweep_temporaries
 if TYPE_CHECKING:
     from dlnotes.lab.execute import Runner
 
-CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for dense and linear networks
+CPU_GROUP = 8  # what a core's caches hold: on CPU the best or nearly so for linear and small dense networks
 # Tried beside it in runs of more than so many seconds, as compiling a second program takes some. One at a time
-# convolutional networks train 1.4 to 2.4 times faster than eight at once (`python -m benchmarks convolutions sweeps`).
+# convolutional networks train 1.4 to 2.4 times faster than eight at once, a dense one of 30 × 128 1.3 times
+# (`python -m benchmarks convolutions sweeps`).
 OTHERS = {1: 20.0, 64: 60.0}
 TURNS = 2
 HOUR = 3600.0  # another run may be writing into the same cache
@@ -52,7 +53,7 @@ def choose(runner: "Runner", carry: Any) -> tuple[int, Any]:
 
 def fitting(runner: "Runner", carry: Any, group: int) -> tuple[int, Any]:
     """The largest group up to `group` that fits in memory, and its program."""
-    budget = processes.everyone(memory_budget()).min()
+    budget = processes.everyone(memory_budget(runner.mesh)).min()
     while True:
         program = runner.compile_advance(group, carry)
         needed = bytes_used(program)

@@ -14,7 +14,7 @@ COPIES = 3  # of a trial's state: as it was, as it becomes, and one to measure w
 
 def seed_shares(runner: Runner) -> list[range]:
     """The seeds in shares of equal size, halved until their states fit; all of them, most often."""
-    seeds, budget = len(runner.setting.seeds), processes.everyone(memory_budget()).min()
+    seeds, budget = len(runner.setting.seeds), processes.everyone(memory_budget(runner.mesh)).min()
     size = seeds
     while size > 1 and COPIES * runner.shape.state_bytes * runner.program.conditions * size > budget * runner.mesh.size:
         size = -(-size // 2)

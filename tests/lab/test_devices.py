@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,3 +40,9 @@ def test_a_jax_whose_threads_wait_for_one_another_gets_more(monkeypatch, version
     monkeypatch.delenv("PJRT_NPROC")
     devices.enough_threads()
     assert (int(os.environ.pop("PJRT_NPROC", 0)) >= 16) == enough
+
+
+def test_the_devices_at_work_share_all_of_a_cpus_memory(monkeypatch):
+    monkeypatch.setattr(devices.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    assert devices.memory_budget(devices.trial_mesh(trials=5)) == 300
+    assert devices.memory_budget(devices.trial_mesh(trials=1)) == 600

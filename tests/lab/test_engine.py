@@ -276,7 +276,7 @@ def test_damaged_results_are_run_again(bowl, tmp_path):
 
 
 def test_memory_decides_the_group(bowl, tmp_path, monkeypatch):
-    monkeypatch.setattr(grouping, "memory_budget", lambda: 1)
+    monkeypatch.setattr(grouping, "memory_budget", lambda mesh: 1)
     monkeypatch.setattr(grouping, "recall", lambda _: None)
     recorder = Recorder()
     run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, progress=recorder, width=3)
@@ -332,7 +332,7 @@ def test_where_memory_is_short_seeds_run_in_shares(bowl, whole, tmp_path, monkey
     state = (
         4 * 6
     )  # bytes: six numbers of a trial of width 5, two conditions of three seeds, three copies, on two devices
-    monkeypatch.setattr(shares, "memory_budget", lambda: state * 2 * 3 * shares.COPIES // 2)
+    monkeypatch.setattr(shares, "memory_budget", lambda mesh: state * 2 * 3 * shares.COPIES // 2)
     recorder = Recorder()
     run = lab.run(only(bowl, "descent"), seeds=5, runs=tmp_path, progress=recorder)
     xr.testing.assert_allclose(run.descent, whole.descent, rtol=1e-5)
@@ -343,7 +343,7 @@ def test_where_memory_is_short_seeds_run_in_shares(bowl, whole, tmp_path, monkey
 
 
 def test_shares_that_are_finished_are_not_run_again(bowl, tmp_path, monkeypatch):
-    monkeypatch.setattr(shares, "memory_budget", lambda: 1)
+    monkeypatch.setattr(shares, "memory_budget", lambda mesh: 1)
 
     class InThird(Recorder):
         runs = 0

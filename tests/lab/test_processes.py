@@ -83,7 +83,7 @@ def reference(tmp_path_factory):
 
 
 def start(runs, words=(), local=1, **announced):
-    """One process of the walk, with a checkpoint at almost every call."""
+    """One process of ten walks, more than the devices of any test here, with a checkpoint at almost every call."""
     command = [sys.executable, "-m", "dlnotes", "run", str(WALK), "--runs", str(runs), "--json"]
     command += ["--set", "size=24", "--seeds", "5"]
     own = {
